@@ -1,0 +1,1 @@
+"""The floor that introduces the packages to each other: commands, reports, training, benchmarks."""

@@ -1,0 +1,1 @@
+"""Pages, pictures and overlay videos made from caches and scores."""

@@ -1,0 +1,1 @@
+"""Video to pose records: decoding, people, keypoints, and the `extract-poses` command."""

@@ -1,0 +1,1 @@
+"""Plain pose records: joint layouts, the clip record, frame sampling, the cache."""
