@@ -1,0 +1,132 @@
+"""Crops of a frame, and the way back: rotated rectangles, 2 x 3 matrices, warping.
+
+One convention for every model: integers are pixel centres, x to the right, y down, so an image of width W
+reaches from -0.5 to W - 0.5. A crop's rectangle is mapped edge to edge onto the model's input. Models that
+answer in edge coordinates (0 .. W, as the BlazePose family does) subtract 0.5 before the way back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Matrix = NDArray[np.float64]  # (2, 3): xy -> matrix[:, :2] @ xy + matrix[:, 2]
+
+BLACK = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A rectangle in a frame, possibly rotated, possibly reaching outside the frame.
+
+    Attributes:
+        center_px: x, y of its centre.
+        size_px: width and height, before rotation; both above 0.
+        angle_rad: clockwise as seen on the screen; 0 is upright.
+    """
+
+    center_px: tuple[float, float]
+    size_px: tuple[float, float]
+    angle_rad: float = 0.0
+
+    def __post_init__(self) -> None:
+        numbers = (*self.center_px, *self.size_px, self.angle_rad)
+        if not all(map(math.isfinite, numbers)) or min(self.size_px) <= 0:
+            raise ValueError(f"a crop needs finite numbers and a size above 0, got {self}")
+
+    def corners(self) -> NDArray[np.float64]:
+        """(4, 2): top left, top right, bottom right, bottom left, in the crop's own orientation."""
+        half_w, half_h = self.size_px[0] / 2, self.size_px[1] / 2
+        corners = np.array([[-half_w, -half_h], [half_w, -half_h], [half_w, half_h], [-half_w, half_h]])
+        cos, sin = math.cos(self.angle_rad), math.sin(self.angle_rad)
+        return corners @ np.array([[cos, sin], [-sin, cos]]) + self.center_px
+
+
+def crop_of_box(
+    box_px: Sequence[float] | NDArray[np.floating], padding: float = 1.0, aspect: float | None = None
+) -> Crop:
+    """An upright crop around a box.
+
+    Args:
+        box_px: x1 y1 x2 y2.
+        padding: both sides are multiplied by this.
+        aspect: width / height of the crop; the short side is lengthened to reach it. None keeps the box's.
+    """
+    x1, y1, x2, y2 = (float(value) for value in box_px)
+    width, height = (x2 - x1) * padding, (y2 - y1) * padding
+    if aspect is not None:
+        width, height = max(width, height * aspect), max(height, width / aspect)
+    return Crop(((x1 + x2) / 2, (y1 + y2) / 2), (width, height))
+
+
+def letterbox_crop(frame_hw: tuple[int, int], out_hw: tuple[int, int]) -> Crop:
+    """The smallest centred crop of `out_hw`'s aspect that holds the whole frame; the rest is border."""
+    height, width = frame_hw
+    return crop_of_box((-0.5, -0.5, width - 0.5, height - 0.5), aspect=out_hw[1] / out_hw[0])
+
+
+def crop_matrix(crop: Crop, out_hw: tuple[int, int]) -> Matrix:
+    """(2, 3): frame pixels to pixels of an output of `out_hw`; the crop's edges meet the output's edges."""
+    scale_x, scale_y = out_hw[1] / crop.size_px[0], out_hw[0] / crop.size_px[1]
+    cos, sin = math.cos(crop.angle_rad), math.sin(crop.angle_rad)
+    a, b = cos * scale_x, sin * scale_x
+    c, d = -sin * scale_y, cos * scale_y
+    x, y = crop.center_px
+    return np.array(
+        [
+            [a, b, (out_hw[1] - 1) / 2 - a * x - b * y],
+            [c, d, (out_hw[0] - 1) / 2 - c * x - d * y],
+        ]
+    )
+
+
+def invert(matrix: ArrayLike) -> Matrix:
+    """(2, 3) of the way back. ValueError: the matrix flattens the plane, there is no way back."""
+    (a, b, tx), (c, d, ty) = np.asarray(matrix, np.float64).tolist()
+    determinant = a * d - b * c
+    if determinant == 0 or not math.isfinite(determinant):
+        raise ValueError(f"expected an invertible (2, 3) matrix, got determinant {determinant}")
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array([[a, b, -(a * tx + b * ty)], [c, d, -(c * tx + d * ty)]])
+
+
+def apply(matrix: ArrayLike, xy: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Points (..., 2) through a (2, 3) matrix; floating dtype and shape are kept, NaN stays NaN."""
+    full = np.asarray(matrix, np.float64)
+    return (xy @ full[:, :2].T + full[:, 2]).astype(xy.dtype, copy=False)
+
+
+def warp(
+    frame: NDArray[np.uint8],
+    matrix: ArrayLike,
+    out_hw: tuple[int, int],
+    border: Sequence[int] | None = BLACK,
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """Draw (H, W, 3) `frame` through `matrix` into (h, w, 3), bilinearly.
+
+    Args:
+        frame: any image cv2 takes.
+        matrix: (2, 3), frame pixels to output pixels, as `crop_matrix` gives it.
+        out_hw: height and width of the output.
+        border: colour of what lies outside the frame; None repeats the frame's edge.
+        out: where to draw; a new array if None.
+    """
+    import cv2
+
+    mode = cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT
+    colour = BLACK if border is None else tuple(border)
+    drawn = cv2.warpAffine(
+        frame,
+        np.asarray(matrix, np.float64),
+        (out_hw[1], out_hw[0]),
+        dst=out,
+        flags=cv2.INTER_LINEAR,
+        borderMode=mode,
+        borderValue=colour,
+    )
+    return drawn
