@@ -1,0 +1,280 @@
+"""`extract-poses`: videos in, a pose cache out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pose_extract.events import Engine
+    from pose_extract.job import JobReport
+    from pose_extract.settings import ExtractSettings
+
+_EPILOG = """\
+examples:
+  extract-poses videos -o cache
+  extract-poses videos/a.mp4 'videos/*.mkv' -o cache --layout coco17
+  extract-poses videos -o cache --workers 2 --retry-failed
+
+The same command again does only what is missing or has changed. Ctrl-C finishes the clips in flight and
+keeps all. Exit status: 0 all is well, 1 some inputs failed (each is named, the rest is done), 2 wrong usage.
+Look at the result with: fidget poses inspect cache; fidget poses check cache; fidget poses preview cache
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; importing nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="extract-poses",
+        description="Turn videos into a small pose cache: keypoints of the people in every frame.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "videos",
+        nargs="*",
+        metavar="VIDEOS",
+        help="files, directories (searched in depth), globs, lists (.txt)",
+    )
+    add("-o", "--output", default="poses", metavar="DIR", help="the cache directory (default: poses)")
+    add(
+        "--model",
+        default="auto",
+        metavar="NAME",
+        help="see --list-models (default: auto: RTMPose if its weights are there, else blazepose)",
+    )
+    add("--layout", default="", metavar="NAME", help="joint layout (default: the model's own)")
+    add("--detector", default=None, metavar="NAME", help="person detector of a top-down model")
+    add(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:N, tensorrt, coreml, directml, openvino",
+    )
+    add("--workers", type=int, default=0, metavar="N", help="processes (default: one per core, or per GPU)")
+    add("--engine", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster")
+    add(
+        "--max-persons",
+        type=int,
+        default=2,
+        metavar="N",
+        help="people kept per clip, main subject first (default: 2)",
+    )
+    add(
+        "--detect-every",
+        type=int,
+        default=10,
+        metavar="N",
+        help="frames between two looks of the person detector (default: 10)",
+    )
+    add("--flip-test", action="store_true", help="average with the mirror image: better, twice the cost")
+    add("--mmpose-config", default=None, metavar="FILE", help="with --model mmpose")
+    add("--mmpose-checkpoint", default=None, metavar="FILE", help="with --model mmpose")
+    add("--retry-failed", action="store_true", help="try clips that failed before again")
+    add(
+        "--stall-timeout",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="give a clip up that answers no frame for so many seconds (default: 300)",
+    )
+    add("--json", action="store_true", help="print the report as JSON on standard output")
+    add("--quiet", action="store_true", help="no progress")
+    add("--list-models", action="store_true", help="print the models and leave")
+    add("--version", action="store_true", help="print the version and leave")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"extract-poses {version('fidget')}")
+        return 0
+    if args.list_models:
+        return _list_models()
+    if not args.videos:
+        parser.error("expected at least one file, directory, glob or list of videos")
+    for name in ("max_persons", "detect_every"):
+        if getattr(args, name) < 1:
+            parser.error(
+                f"--{name.replace('_', '-')} expects a whole number of at least 1, got {getattr(args, name)}"
+            )
+    if args.workers < 0:
+        parser.error(f"--workers expects a whole number of at least 1, got {args.workers}")
+    return _guarded(args)
+
+
+def _guarded(args: argparse.Namespace) -> int:
+    """Run, and turn what we know can go wrong into one line and an exit status."""
+    from poses.cache_reader import NotACacheError
+    from poses.cache_writer import CacheLockedError, CacheMismatchError
+
+    try:
+        return _run(args)
+    except (CacheMismatchError, NotACacheError, ValueError) as error:
+        return _fail(error, 2)
+    except (CacheLockedError, RuntimeError, ImportError, LookupError) as error:
+        return _fail(error, 1)
+    except OSError as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        print("\nextract-poses: stopped; finished clips are kept, the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _fail(error: BaseException, status: int) -> int:
+    print("extract-poses: " + " ".join(str(error).split()), file=sys.stderr)
+    return status
+
+
+def _run(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from pose_extract.job import run_job
+    from pose_extract.sources import find_videos
+    from pose_extract.zoo import weights_in_use
+
+    output = Path(args.output)
+    settings = _settings(args, output)
+    models = weights_in_use(settings)
+    found = find_videos(args.videos)
+    for problem in found.problems:
+        print(f"extract-poses: {problem}", file=sys.stderr)
+    if not found.sources:
+        print("extract-poses: no video to read: name files, directories, globs or lists", file=sys.stderr)
+        return 1
+    workers = args.workers or _default_workers(settings.device)
+    if not args.quiet:
+        detector = f" behind {settings.detector}" if settings.detector else ""
+        print(
+            f"model {settings.model}{detector}, layout {settings.layout}, {len(found.sources)} clips, "
+            f"{workers} {'worker' if workers == 1 else 'workers'} ({args.engine}) -> {output}",
+            file=sys.stderr,
+        )
+    report = run_job(
+        found.sources,
+        found.problems,
+        output,
+        settings,
+        models,
+        _engine(args, settings, workers),
+        retry_failed=args.retry_failed,
+        quiet=args.quiet,
+    )
+    _print_report(report, args.json)
+    return report.exit_code
+
+
+def _settings(args: argparse.Namespace, output: object) -> ExtractSettings:
+    from pose_extract.settings import ExtractSettings
+    from pose_extract.zoo import resolve
+
+    model, layout, detector = _as_in_cache(args, output)
+    return resolve(
+        ExtractSettings(
+            model=model,
+            layout=layout,
+            detector=detector,
+            max_persons=args.max_persons,
+            detect_every_frames=args.detect_every,
+            flip_test=args.flip_test,
+            device=args.device,
+            mmpose_config=args.mmpose_config,
+            mmpose_checkpoint=args.mmpose_checkpoint,
+        )
+    )
+
+
+def _as_in_cache(args: argparse.Namespace, output: object) -> tuple[str, str, str | None]:
+    """`auto` goes on with what an existing cache was made with: two models never mix in one."""
+    from pathlib import Path
+
+    from poses.cache_reader import PoseCache
+
+    directory = Path(str(output))
+    if args.model != "auto" or not directory.is_dir() or not any(directory.iterdir()):
+        return args.model, args.layout, args.detector
+    made_with = PoseCache(directory).metadata.settings
+    if "model" not in made_with:
+        return args.model, args.layout, args.detector
+    detector = args.detector or (str(made_with["detector"]) if made_with.get("detector") else None)
+    return str(made_with["model"]), args.layout or str(made_with["layout"]), detector
+
+
+def _default_workers(device: str) -> int:
+    if device.startswith("cuda:"):
+        return 1
+    if device in ("cuda", "tensorrt"):
+        return max(1, _gpus())
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _gpus() -> int:
+    """GPUs that CUDA programs see here: the visible list where one is set, else what the driver lists."""
+    import shutil
+    import subprocess
+
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        return len([name for name in visible.split(",") if name.strip()])
+    if not shutil.which("nvidia-smi"):
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def _engine(args: argparse.Namespace, settings: ExtractSettings, workers: int) -> Engine:
+    if args.engine == "ray":
+        from pose_extract.ray_engine import RayEngine
+
+        return RayEngine(settings, args.workers or None)
+    from pose_extract.workers import LocalEngine
+
+    return LocalEngine(
+        settings, workers, gpus=_gpus() if settings.device == "cuda" else 0, stall_s=args.stall_timeout
+    )
+
+
+def _list_models() -> int:
+    from pose_extract.zoo import list_models
+    from weights.fetch import is_present
+
+    for choice in list_models():
+        own = (
+            "" if choice.name in ("blazepose", "mmpose") or is_present(choice.name) else "  (weights absent)"
+        )
+        print(f"{choice.name:32} {', '.join(choice.layouts)}{own}")
+    return 0
+
+
+def _print_report(report: JobReport, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        import json
+
+        print(json.dumps(asdict(report)))
+        return
+    rate = f", {report.frames / report.seconds:.1f} frames/s" if report.frames and report.seconds else ""
+    print(
+        f"{report.ok} clips extracted, {report.no_person} without a person, {len(report.failed)} failed, {report.kept} "
+        f"there already; {report.frames} frames in {report.seconds:.1f} s{rate} -> {report.output}"
+    )
+    for clip_id, note in report.notes.items():
+        print(f"  note: {clip_id!r}: {note}")
+    for clip_id, error in report.failed.items():
+        print(f"  failed: {clip_id!r}: {error}")
+    for problem in report.problems:
+        print(f"  problem: {problem}")
+    if report.stopped:
+        print("  stopped early: the same command goes on where it left")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

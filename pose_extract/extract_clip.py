@@ -1,0 +1,121 @@
+"""One clip, from path to cache row: the function every engine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pose_extract.read_ahead import read_ahead
+from pose_extract.sources import VideoSource
+from pose_extract.tracking import ClipTracker, Tracks
+from pose_extract.video import UnreadableVideoError, VideoFrames, VideoInfo
+from poses.cache_schema import CacheRow, SourceStamp
+from poses.clip import PoseClip
+from poses.encoding import encode_clip, failed_row
+from poses.layout import Layout, convert
+
+if TYPE_CHECKING:
+    from pose_extract.estimator import FramePeople, PoseEstimator
+
+
+def stamp_of(path: Path) -> SourceStamp:
+    """Size and modification time of a file now; zeros where it cannot be asked."""
+    try:
+        status = path.stat()
+    except OSError:
+        return SourceStamp(str(path), 0, 0)
+    return SourceStamp(str(path), status.st_size, status.st_mtime_ns)
+
+
+def extract_clip(
+    source: VideoSource,
+    estimator: PoseEstimator,
+    layout: Layout,
+    max_persons: int,
+    on_frames: Callable[[int], None] = lambda frames: None,
+) -> CacheRow:
+    """Decode a video, find its people and encode the row.
+
+    A video that cannot be read gives a row of status `failed` whose error says why; so does one that
+    changes while it is read. A damaged one gives the frames that decode, and says so in the row.
+
+    Args:
+        source: the file and its clip id.
+        estimator: a loaded model.
+        layout: what the cache holds; the model's answers are converted to it.
+        max_persons: people kept, main subject first.
+        on_frames: called with the number of frames finished since the last call.
+    """
+    before = stamp_of(source.path)
+    try:
+        with VideoFrames(source.path) as video:
+            tracks, times_us = _follow(video, estimator, layout, max_persons, on_frames)
+            info, problem = video.info, video.problem
+    except (UnreadableVideoError, OSError, MemoryError) as error:
+        return failed_row(source.clip_id, before, _one_line(error))
+    if stamp_of(source.path) != before:
+        return failed_row(
+            source.clip_id, before, "the file changed while it was read: run again when it is complete"
+        )
+    if not times_us:
+        return failed_row(source.clip_id, before, problem or "no frame decodes")
+    return encode_clip(_clip(source.clip_id, layout, info, tracks, times_us), before, problem)
+
+
+def _follow(
+    video: VideoFrames,
+    estimator: PoseEstimator,
+    layout: Layout,
+    max_persons: int,
+    on_frames: Callable[[int], None],
+) -> tuple[Tracks, list[int]]:
+    tracker = ClipTracker(layout, (video.info.height, video.info.width), max_persons)
+    estimation = estimator.start_clip()
+    times_us: list[int] = []
+
+    def take(answers: Sequence[FramePeople]) -> None:
+        for people in answers:
+            tracker.update(_in_layout(people, estimator.layout, layout))
+        if answers:
+            on_frames(len(answers))
+
+    batches = read_ahead(video, estimator.batch)
+    try:
+        for batch in batches:
+            times_us.extend(time_us for time_us, _ in batch)
+            take(estimation.push([frame for _, frame in batch]))
+    finally:
+        batches.close()
+    take(estimation.finish())
+    return tracker.finish(), times_us
+
+
+def _in_layout(people: FramePeople, source: Layout, target: Layout) -> FramePeople:
+    if source.name == target.name:
+        return people
+    from pose_extract.estimator import FramePeople as People
+
+    xy_px, score = convert(people.xy_px, people.score, source, target)
+    return People(xy_px, score, people.box_px, people.box_score)
+
+
+def _clip(clip_id: str, layout: Layout, info: VideoInfo, tracks: Tracks, times_us: Sequence[int]) -> PoseClip:
+    return PoseClip(
+        clip_id=clip_id,
+        layout=layout,
+        xy_px=tracks.xy_px,
+        score=tracks.score,
+        box_px=tracks.box_px,
+        time_s=np.asarray(times_us, np.float64) / 1e6,
+        frame_hw=(info.height, info.width),
+        fps=info.fps,
+        track_ids=tracks.track_ids,
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

@@ -1,0 +1,236 @@
+"""Many clips: what is to do, doing it, keeping what is done."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from pose_extract.events import ClipDone, Engine, FramesDone, WorkerReady
+from pose_extract.extract_clip import stamp_of
+from pose_extract.progress import Progress
+from pose_extract.settings import ExtractSettings
+from pose_extract.sources import VideoSource
+from poses.cache_reader import PoseCache
+from poses.cache_schema import CacheMetadata, CacheRow, SourceStamp
+from poses.cache_writer import CacheWriter
+
+RUN_LOG = "_runs.jsonl"
+"""One JSON line per run, in the cache directory: when, what really ran the model, what came of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job has to do.
+
+    Attributes:
+        todo: clips that are missing, changed, or failed and to be retried.
+        replaced: ids among them whose old row goes first.
+        kept: clips that are in the cache already and good.
+        failed_before: clip id -> error of clips that failed earlier and are left alone.
+        conflicts: clips whose id another video holds in this cache.
+    """
+
+    todo: list[VideoSource]
+    replaced: list[str]
+    kept: int
+    failed_before: dict[str, str]
+    conflicts: dict[str, str]
+
+
+@dataclass
+class JobReport:
+    """What came of a job; `failed` and `notes` map a clip id to one line."""
+
+    output: str
+    model: str
+    layout: str
+    runtime: str = ""
+    ok: int = 0
+    no_person: int = 0
+    kept: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+    stopped: bool = False
+    failed: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if everything went well, 1 if something failed, 130 after Ctrl-C."""
+        if self.stopped:
+            return 130
+        return 1 if self.failed or self.problems else 0
+
+
+def make_plan(cache: Path, sources: Sequence[VideoSource], retry_failed: bool) -> Plan:
+    """Compare the sources with what a cache holds; an absent cache holds nothing."""
+    known = _known(cache)
+    plan = Plan([], [], 0, {}, {})
+    kept = 0
+    for source in sources:
+        if source.clip_id not in known:
+            plan.todo.append(source)
+            continue
+        old, status, error = known[source.clip_id]
+        now = stamp_of(source.path)
+        same = (old.bytes, old.mtime_ns) == (now.bytes, now.mtime_ns)
+        if not same and _is_another_file(old, source.path):
+            plan.conflicts[source.clip_id] = (
+                f"this cache holds {old.path} under the id {source.clip_id!r}, so {source.path} was left "
+                "out: extract it into another directory (-o), or from a common parent directory"
+            )
+        elif not same or (status == "failed" and retry_failed):
+            plan.todo.append(source)
+            plan.replaced.append(source.clip_id)
+        elif status == "failed":
+            plan.failed_before[source.clip_id] = error
+        else:
+            kept += 1
+    return Plan(plan.todo, plan.replaced, kept, plan.failed_before, plan.conflicts)
+
+
+def _known(cache: Path) -> dict[str, tuple[SourceStamp, str, str]]:
+    if not cache.is_dir() or not any(cache.iterdir()):
+        return {}
+    reader = PoseCache(cache)
+    errors = dict(
+        zip(*(reader.table(["clip_id", "error"]).column(i).to_pylist() for i in (0, 1)), strict=True)
+    )
+    return {
+        clip_id: (stamp, status, errors[clip_id] or "")
+        for clip_id, (stamp, status) in reader.stamps().items()
+    }
+
+
+def _is_another_file(old: SourceStamp, path: Path) -> bool:
+    """Whether the row's video still exists elsewhere, so that `path` is not simply its newer version."""
+    held = Path(old.path)
+    try:
+        return held.exists() and not held.samefile(path)
+    except OSError:
+        return False
+
+
+def run_job(
+    sources: Sequence[VideoSource],
+    problems: Sequence[str],
+    output: Path,
+    settings: ExtractSettings,
+    models: dict[str, str],
+    engine: Engine,
+    *,
+    retry_failed: bool = False,
+    quiet: bool = False,
+) -> JobReport:
+    """Extract every source that the cache at `output` does not hold yet.
+
+    Args:
+        sources: the clips.
+        problems: inputs that could not even be listed, one line each; they count as failures.
+        output: the cache directory, made if absent.
+        settings: resolved settings.
+        models: name -> SHA-256 of the weights in use, for the cache's metadata.
+        engine: where the clips run.
+        retry_failed: try rows of status `failed` again.
+        quiet: no progress.
+
+    Raises:
+        CacheMismatchError: the cache was made with another layout, model or setting.
+        CacheLockedError: another job is writing to it.
+        WorkerSetupError: no worker could load the model.
+        OSError: the output place is read-only or full; what was finished before is kept.
+    """
+    report = JobReport(str(output), settings.model, settings.layout, problems=list(problems))
+    metadata = CacheMetadata(settings.layout, models, settings.recorded())
+    begin_s = time.monotonic()
+    with CacheWriter(output, metadata) as writer:
+        plan = make_plan(output, sources, retry_failed)
+        report.kept = plan.kept
+        report.failed.update(plan.failed_before)
+        report.problems.extend(plan.conflicts.values())
+        writer.remove(plan.replaced)
+        if plan.todo:
+            _work(plan, engine, writer, report, quiet)
+    report.seconds = time.monotonic() - begin_s
+    if plan.todo:
+        _log_run(output, report, len(plan.todo))
+    return report
+
+
+def _work(plan: Plan, engine: Engine, writer: CacheWriter, report: JobReport, quiet: bool) -> None:
+    sizes = {source.clip_id: max(stamp_of(source.path).bytes, 1) for source in plan.todo}
+    progress = Progress(len(plan.todo), sum(sizes.values()), sys.stderr, quiet)
+    try:
+        with _first_interrupt(progress) as stopping:
+            for event in engine.run(plan.todo, stopping):
+                if isinstance(event, ClipDone):
+                    writer.add(event.row)
+                    _count(event.row, report, progress, sizes)
+                elif isinstance(event, FramesDone):
+                    progress.add_frames(event.frames)
+                elif isinstance(event, WorkerReady) and not report.runtime:
+                    report.runtime = event.runtime
+                    if not quiet:
+                        progress.say(f"running on {event.runtime}")
+                progress.draw()
+            report.stopped = stopping() and progress.clips_done < len(plan.todo)
+    finally:
+        report.frames = progress.frames_done
+        progress.close()
+
+
+def _count(row: CacheRow, report: JobReport, progress: Progress, sizes: dict[str, int]) -> None:
+    progress.add_clip(sizes[row.clip_id], row.status == "failed")
+    if row.status == "failed":
+        report.failed[row.clip_id] = row.error or ""
+        progress.say(f"failed: {row.clip_id!r}: {row.error}")
+        return
+    report.ok += row.status == "ok"
+    report.no_person += row.status == "no_person"
+    if row.error:
+        report.notes[row.clip_id] = row.error
+        progress.say(f"note: {row.clip_id!r}: {row.error}")
+
+
+@contextmanager
+def _first_interrupt(progress: Progress) -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C asks to stop after the clips in flight, the second stops at once."""
+    pressed = False
+
+    def on_interrupt(signum: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        progress.say("stopping after the clips in flight, all of which are kept; Ctrl-C again stops at once")
+
+    try:
+        before = signal.signal(signal.SIGINT, on_interrupt)
+    except ValueError:  # not the main thread: whoever called us handles Ctrl-C
+        yield lambda: False
+        return
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _log_run(output: Path, report: JobReport, clips: int) -> None:
+    from importlib.metadata import version
+
+    entry = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "fidget": version("fidget"),
+        "clips": clips,
+    }
+    entry |= {k: v for k, v in asdict(report).items() if k not in ("failed", "notes", "problems", "output")}
+    entry["failed"] = len(report.failed)
+    with (output / RUN_LOG).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
