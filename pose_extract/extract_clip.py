@@ -54,6 +54,8 @@ def extract_clip(
         with VideoFrames(source.path) as video:
             tracks, times_us = _follow(video, estimator, layout, max_persons, on_frames)
             info, problem = video.info, video.problem
+    except BrokenPipeError:
+        raise
     except (UnreadableVideoError, OSError, MemoryError) as error:
         return failed_row(source.clip_id, before, _one_line(error))
     if stamp_of(source.path) != before:
@@ -63,6 +65,26 @@ def extract_clip(
     if not times_us:
         return failed_row(source.clip_id, before, problem or "no frame decodes")
     return encode_clip(_clip(source.clip_id, layout, info, tracks, times_us), before, problem)
+
+
+def extract_clip_safely(
+    source: VideoSource,
+    estimator: PoseEstimator,
+    layout: Layout,
+    max_persons: int,
+    on_frames: Callable[[int], None] = lambda frames: None,
+) -> CacheRow:
+    """`extract_clip` at the edge of a worker: whatever a clip throws becomes its row, and the job goes on.
+
+    A BrokenPipeError or EOFError is not the clip's: it says that whoever asked is gone, and passes.
+    """
+    try:
+        return extract_clip(source, estimator, layout, max_persons, on_frames)
+    except (BrokenPipeError, EOFError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the one place where a job is shielded from a clip
+        reason = f"unexpected {type(error).__name__}: {_one_line(error)}"[:500]
+        return failed_row(source.clip_id, stamp_of(source.path), reason)
 
 
 def _follow(

@@ -18,10 +18,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
 from pose_extract.events import ClipDone, Event, FramesDone, StillWorking, WorkerReady, WorkerSetupError
 from pose_extract.settings import ExtractSettings
 from pose_extract.sources import VideoSource
+
+if TYPE_CHECKING:
+    from pose_extract.estimator import PoseEstimator
 
 _TICK_S = 0.25
 _TRIES = 2
@@ -55,22 +59,15 @@ def _worker_main(pipe: Connection, settings: ExtractSettings) -> None:
         return
 
 
-def _serve(pipe: Connection, settings: ExtractSettings, estimator: object) -> None:
-    from pose_extract.extract_clip import extract_clip, stamp_of
-    from poses.encoding import failed_row
+def _serve(pipe: Connection, settings: ExtractSettings, estimator: PoseEstimator) -> None:
+    from pose_extract.extract_clip import extract_clip_safely
     from poses.layout import get_layout
 
     layout = get_layout(settings.layout)
     while (source := pipe.recv()) is not None:
-        try:
-            row = extract_clip(
-                source, estimator, layout, settings.max_persons, lambda n: pipe.send(FramesDone(n))
-            )
-        except OSError:  # only the pipe is left to raise this: extract_clip answers for files
-            raise
-        except Exception as error:  # noqa: BLE001 - the boundary: whatever a clip throws becomes its row
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            row = failed_row(source.clip_id, stamp_of(source.path), f"unexpected error: {text[:500]}")
+        row = extract_clip_safely(
+            source, estimator, layout, settings.max_persons, lambda n: pipe.send(FramesDone(n))
+        )
         pipe.send(ClipDone(row))
 
 

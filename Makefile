@@ -1,0 +1,56 @@
+# Two commands do all the set-up: `make poses VIDEOS=dir` and `make test`. They share one environment.
+PYTHON ?= python3
+VENV ?= .venv
+EXTRA ?= cpu
+POSES ?= demo/poses
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: poses test test-long lint types floors bench clean
+.DEFAULT_GOAL := poses
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.extract: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -q -c constraints.txt -e '.[$(EXTRA)]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.extract
+	$(PIP) install -q -c constraints.txt -e '.[$(EXTRA),ray,dev]'
+	@touch $@
+
+# Weights and demo pictures come through pip; fetching again costs nothing once they are there.
+poses: $(VENV)/.extract
+	@$(BIN)/fidget weights fetch blazepose
+ifdef VIDEOS
+	$(BIN)/extract-poses "$(VIDEOS)" -o "$(POSES)"
+else
+	@$(BIN)/fidget weights fetch demo
+	$(BIN)/python -m fidget.demo_clips demo/videos
+	$(BIN)/extract-poses demo/videos -o "$(POSES)"
+endif
+	@$(BIN)/fidget poses inspect "$(POSES)"
+	@echo "The poses lie in $(POSES). See them: $(BIN)/fidget poses preview $(POSES)"
+
+test: $(VENV)/.test lint
+	@$(BIN)/fidget weights fetch blazepose blazepose_wholebody demo
+	FIDGET_REQUIRE="$(FIDGET_REQUIRE)" $(BIN)/python -m pytest -n 2 -m "not long"
+
+# Minutes instead of seconds: 500 mutated videos, 25 kills of a job.
+test-long: $(VENV)/.test
+	@$(BIN)/fidget weights fetch blazepose blazepose_wholebody demo
+	$(BIN)/python -m pytest -m long
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks.run
+
+clean:
+	rm -rf $(VENV) demo
