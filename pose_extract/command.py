@@ -264,7 +264,8 @@ def _print_report(report: JobReport, as_json: bool) -> None:
     rate = f", {report.frames / report.seconds:.1f} frames/s" if report.frames and report.seconds else ""
     print(
         f"{report.ok} clips extracted, {report.no_person} without a person, {len(report.failed)} failed, "
-        f"{report.kept} already there; {report.frames} frames in {report.seconds:.1f} s{rate} -> {report.output}"
+        f"{report.kept} already there; {report.frames} frames in {report.seconds:.1f} s{rate} "
+        f"-> {report.output}"
     )
     for clip_id, note in report.notes.items():
         print(f"  note: {clip_id!r}: {note}")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pose_extract.events import ClipDone, Event, FramesDone, StillWorking, WorkerReady, WorkerSetupError
 from pose_extract.settings import ExtractSettings
 from pose_extract.sources import VideoSource
+from pose_extract.workers import Builder
+from pose_extract.zoo import build_estimator
 
 if TYPE_CHECKING:
     from poses.cache_schema import CacheRow
@@ -24,13 +26,12 @@ _TRIES = 3
 class _ClipActor:
     """A process of the cluster that holds one loaded model."""
 
-    def __init__(self, settings: ExtractSettings) -> None:
-        from pose_extract.zoo import build_estimator
+    def __init__(self, settings: ExtractSettings, build: Builder) -> None:
         from poses.layout import get_layout
 
         self._settings = settings
         self._layout = get_layout(settings.layout)
-        self._estimator = build_estimator(settings)
+        self._estimator = build(settings)
 
     def runtime(self) -> str:
         return self._estimator.runtime
@@ -48,11 +49,15 @@ class RayEngine:
         settings: resolved settings; with a `cuda` device every actor reserves one GPU.
         workers: number of actors; default: one per CPU or GPU of the cluster.
 
+        build: loads the model; a function that the nodes can import.
+
     Raises:
         ImportError: Ray is not installed.
     """
 
-    def __init__(self, settings: ExtractSettings, workers: int | None = None) -> None:
+    def __init__(
+        self, settings: ExtractSettings, workers: int | None = None, build: Builder = build_estimator
+    ) -> None:
         try:
             import ray
         except ImportError as error:
@@ -60,6 +65,7 @@ class RayEngine:
         self._ray = ray
         self._settings = settings
         self._workers = workers
+        self._build = build
 
     def run(self, sources: Sequence[VideoSource], stopping: Callable[[], bool]) -> Iterator[Event]:
         """See `Engine.run`."""
@@ -101,7 +107,7 @@ class RayEngine:
         actor = self._ray.remote(_ClipActor).options(
             num_cpus=1, num_gpus=1 if on_gpu else 0, max_restarts=-1, max_task_retries=0
         )
-        return [actor.remote(self._settings) for _ in range(max(1, min(count, clips)))]
+        return [actor.remote(self._settings, self._build) for _ in range(max(1, min(count, clips)))]
 
     def _wait_for_model(self, actor: Any) -> str:
         try:

@@ -23,9 +23,12 @@ from typing import TYPE_CHECKING
 from pose_extract.events import ClipDone, Event, FramesDone, StillWorking, WorkerReady, WorkerSetupError
 from pose_extract.settings import ExtractSettings
 from pose_extract.sources import VideoSource
+from pose_extract.zoo import build_estimator
 
 if TYPE_CHECKING:
     from pose_extract.estimator import PoseEstimator
+
+Builder = Callable[[ExtractSettings], "PoseEstimator"]
 
 _TICK_S = 0.25
 _TRIES = 2
@@ -38,17 +41,16 @@ class _Failed:
     message: str
 
 
-def _worker_main(pipe: Connection, settings: ExtractSettings) -> None:
+def _worker_main(pipe: Connection, settings: ExtractSettings, build: Builder) -> None:
     """Body of a worker process: load, then one clip after another until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import cv2
 
     cv2.setNumThreads(1)
-    from pose_extract.zoo import build_estimator
 
     try:
-        estimator = build_estimator(settings)
+        estimator = build(settings)
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         pipe.send(_Failed(" ".join(str(error).split())))
         return
@@ -104,10 +106,16 @@ class LocalEngine:
         workers: number of processes.
         gpus: GPUs to spread `cuda` workers over.
         stall_s: a worker that answers no frame for so long is ended and its clip counted as failed.
+        build: loads the model; a function that a fresh process can import.
     """
 
     def __init__(
-        self, settings: ExtractSettings, workers: int, gpus: int = 0, stall_s: float = 300.0
+        self,
+        settings: ExtractSettings,
+        workers: int,
+        gpus: int = 0,
+        stall_s: float = 300.0,
+        build: Builder = build_estimator,
     ) -> None:
         if workers < 1:
             raise ValueError(f"--workers expects a whole number of at least 1, got {workers}")
@@ -115,6 +123,7 @@ class LocalEngine:
         self._count = workers
         self._gpus = gpus
         self._stall_s = stall_s
+        self._build = build
         self._context = mp.get_context("spawn")
         self._started = 0
 
@@ -141,7 +150,9 @@ class LocalEngine:
             settings = replace(settings, device=f"cuda:{self._started % self._gpus}")
         self._started += 1
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_worker_main, args=(theirs, settings), daemon=True)
+        process = self._context.Process(
+            target=_worker_main, args=(theirs, settings, self._build), daemon=True
+        )
         process.start()
         theirs.close()
         return _Worker(process, ours)
