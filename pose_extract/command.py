@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # importing typing would double the time that --help takes
 if TYPE_CHECKING:
     from pose_extract.events import Engine
     from pose_extract.job import JobReport
@@ -24,13 +24,24 @@ Look at the result with: fidget poses inspect cache; fidget poses check cache; f
 """
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """argparse's own, without the import of shutil that asking for the width costs."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns
+        except OSError:
+            columns = 100
+        super().__init__(prog, width=columns - 2)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line; importing nothing heavy."""
     parser = argparse.ArgumentParser(
         prog="extract-poses",
         description="Turn videos into a small pose cache: keypoints of the people in every frame.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     add = parser.add_argument
     add(

@@ -128,6 +128,7 @@ def run_job(
     *,
     retry_failed: bool = False,
     quiet: bool = False,
+    seconds_per_shard: float = 10.0,
 ) -> JobReport:
     """Extract every source that the cache at `output` does not hold yet.
 
@@ -140,6 +141,7 @@ def run_job(
         engine: where the clips run.
         retry_failed: try rows of status `failed` again.
         quiet: no progress.
+        seconds_per_shard: finished clips are on disk after so long at the latest.
 
     Raises:
         CacheMismatchError: the cache was made with another layout, model or setting.
@@ -150,7 +152,7 @@ def run_job(
     report = JobReport(str(output), settings.model, settings.layout, problems=list(problems))
     metadata = CacheMetadata(settings.layout, models, settings.recorded())
     begin_s = time.monotonic()
-    with CacheWriter(output, metadata) as writer:
+    with CacheWriter(output, metadata, seconds_per_shard=seconds_per_shard) as writer:
         plan = make_plan(output, sources, retry_failed)
         report.kept = plan.kept
         report.failed.update(plan.failed_before)

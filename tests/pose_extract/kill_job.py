@@ -14,5 +14,13 @@ from pose_extract.workers import LocalEngine
 if __name__ == "__main__":
     found = find_videos([sys.argv[1]])
     engine = LocalEngine(SETTINGS, workers=2, build=build_slow)
-    report = run_job(found.sources, found.problems, Path(sys.argv[2]), SETTINGS, {"fake": "0" * 64}, engine)
+    report = run_job(
+        found.sources,
+        found.problems,
+        Path(sys.argv[2]),
+        SETTINGS,
+        {"fake": "0" * 64},
+        engine,
+        seconds_per_shard=0.2,
+    )
     sys.exit(report.exit_code)
