@@ -1,0 +1,120 @@
+"""Is this file the one that is meant? SHA-256 once per file, and hashes recorded at first sight."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tomllib
+from pathlib import Path
+
+from weights.errors import DownloadError, HashMismatchError
+from weights.lock import locked
+from weights.manifest import Weight
+
+RECORD_NAME = "recorded-sha256.toml"
+_LOCK_TIMEOUT_S = 30.0
+_RECORD_HEADER = (
+    "# Hashes of files whose publisher states none, as they were when first seen. Delete a line to accept\n"
+    "# another file under that name.\n"
+)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _stamp_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.verified")
+
+
+def _stamp(path: Path, sha256: str) -> str:
+    status = path.stat()
+    return f"{sha256} {status.st_size} {status.st_mtime_ns}\n"
+
+
+def cached_sha256(path: Path) -> str:
+    """SHA-256 of a file, computed once: later calls trust it while size and modification time stay.
+
+    What is known is kept in a small file beside it; where that cannot be written, each call computes.
+    """
+    stamp_path = _stamp_path(path)
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        known = stamp_path.read_text(encoding="ascii")
+        sha256 = known.split(" ", 1)[0]
+        if len(sha256) == 64 and known == _stamp(path, sha256):
+            return sha256
+    sha256 = file_sha256(path)
+    remember(path, sha256)
+    return sha256
+
+
+def remember(path: Path, sha256: str) -> None:
+    """Keep a file's hash beside it for `cached_sha256`; a read-only place is no trouble."""
+    with contextlib.suppress(OSError):
+        replace_text(_stamp_path(path), _stamp(path, sha256))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small file whole: under a name of this process first, then renamed."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_record(directory: Path) -> dict[str, str]:
+    path = directory / RECORD_NAME
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HashMismatchError(
+            f'{path}: expected lines of `name = "sha256"`, got {error}; correct it or delete it'
+        ) from error
+    return {name: value for name, value in table.items() if isinstance(value, str)}
+
+
+def expected_sha256(weight: Weight, directory: Path) -> tuple[str, str] | None:
+    """The hash that a file must have, and who says so; None where nobody has said yet."""
+    if weight.sha256_is_known:
+        return weight.sha256, "the manifest"
+    recorded = _read_record(directory).get(weight.name)
+    return (recorded, str(directory / RECORD_NAME)) if recorded else None
+
+
+def record(weight: Weight, directory: Path, sha256: str) -> None:
+    """Write down the hash of a file that nobody states one for; a hash already there stays."""
+    with locked(directory / f".{RECORD_NAME}.lock", _LOCK_TIMEOUT_S):
+        known = {weight.name: sha256, **_read_record(directory)}
+        lines = "".join(f'{name} = "{value}"\n' for name, value in sorted(known.items()))
+        replace_text(directory / RECORD_NAME, _RECORD_HEADER + lines)
+
+
+def verify(weight: Weight, path: Path, *, trust_stamp: bool = True) -> str:
+    """Check a file against the manifest, or against what its first sight recorded; return its SHA-256.
+
+    Args:
+        weight: the row it should be.
+        path: where it lies. A file with unknown hash is recorded in this directory, where it can be written.
+        trust_stamp: accept an earlier verification while size and modification time are unchanged.
+
+    Raises:
+        HashMismatchError: naming both hashes, and what to do.
+    """
+    sha256 = cached_sha256(path) if trust_stamp else file_sha256(path)
+    expected = expected_sha256(weight, path.parent)
+    if expected is None:
+        with contextlib.suppress(OSError, DownloadError):
+            record(weight, path.parent, sha256)
+    elif sha256 != expected[0]:
+        raise HashMismatchError(
+            f"{path}: expected SHA-256 {expected[0]} ({expected[1]}), got {sha256}; "
+            f"remove the file and run `fidget weights fetch {weight.name}`"
+        )
+    return sha256
