@@ -1,0 +1,168 @@
+"""extract-poses as a new user types it, with wrong input too."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from job_fakes import write_video
+
+from pose_extract.command import build_parser, main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    try:
+        status = main(list(arguments))
+    except SystemExit as left:
+        status = int(left.code or 0)
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "at least one file"),
+        (["x.mp4", "--workers", "-1"], "at least 1"),
+        (["x.mp4", "--workers", "many"], "invalid int"),
+        (["x.mp4", "--max-persons", "0"], "at least 1"),
+        (["x.mp4", "--engine", "spark"], "invalid choice"),
+        (["x.mp4", "--layuot", "coco17"], "unrecognized"),
+        (["x.mp4", "--model", "blazepoze"], "did you mean 'blazepose'"),
+        (["x.mp4", "--model", "blazepose", "--layout", "ntu25"], "answers in layout"),
+        (["x.mp4", "--model", "blazepose", "--detector", "rtmdet"], "finds people itself"),
+    ],
+)
+def test_wrong_usage_is_2_and_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    status, out, err = run(capsys, *arguments, *(["-o", str(tmp_path / "o")] if arguments else []))
+    assert status == 2
+    assert says in err
+    assert out == ""
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.weights
+def test_inputs_that_are_not_there_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    status, _, err = run(capsys, str(tmp_path / "no.mp4"), str(tmp_path / "empty"), "-o", str(tmp_path / "o"))
+    assert status == 1
+    assert "no.mp4" in err
+    assert "empty" in err
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.weights
+def test_a_cuda_device_is_never_replaced_by_the_cpu(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    video = write_video(tmp_path / "a.mkv")
+    status, _, err = run(
+        capsys, str(video), "-o", str(tmp_path / "o"), "--model", "blazepose", "--device", "cuda"
+    )
+    assert status != 0
+    assert "CPU only" in err
+    assert not list((tmp_path / "o").glob("*.parquet"))
+
+
+@pytest.mark.weights
+def test_json_report_and_exit_status(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    write_video(tmp_path / "in/a.mkv")
+    (tmp_path / "in/b.mp4").write_text("text")
+    arguments = [str(tmp_path / "in"), "-o", str(tmp_path / "o"), "--json", "--quiet", "--workers", "1"]
+    status, out, err = run(capsys, *arguments, "--model", "blazepose")
+    report = json.loads(out)
+    assert status == 1
+    assert list(report["failed"]) == ["b"]
+    assert report["no_person"] == 1
+    assert "litert" in report["runtime"].lower()
+    status, out, _ = run(capsys, *arguments)
+    assert status == 1
+    assert json.loads(out)["kept"] == 1
+
+
+@pytest.mark.weights
+def test_auto_goes_on_with_what_the_cache_was_made_with(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_video(tmp_path / "in/a.mkv")
+    output = ["-o", str(tmp_path / "o"), "--workers", "1"]
+    assert run(capsys, str(tmp_path / "in"), *output, "--model", "blazepose", "--layout", "coco17")[0] == 0
+    write_video(tmp_path / "in/b.mkv")
+    status, _, err = run(capsys, str(tmp_path / "in"), *output)
+    assert status == 0
+    assert "layout coco17" in err
+    status, _, err = run(
+        capsys, str(tmp_path / "in"), *output, "--model", "blazepose", "--layout", "blazepose33"
+    )
+    assert status == 2
+    assert "layout" in err
+
+
+@pytest.mark.weights
+def test_an_output_that_is_a_file_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mkv")
+    (tmp_path / "o").write_text("mine")
+    status, _, err = run(capsys, str(video), "-o", str(tmp_path / "o"))
+    assert status != 0
+    assert len(err.strip().splitlines()) == 1
+    assert (tmp_path / "o").read_text() == "mine"
+
+
+def examples() -> list[str]:
+    text = build_parser().epilog or ""
+    return [line.strip() for line in text.splitlines() if line.startswith("  extract-poses ")]
+
+
+@pytest.mark.weights
+def test_the_examples_of_help_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    write_video(tmp_path / "videos/a.mp4")
+    write_video(tmp_path / "videos/b.mkv")
+    assert len(examples()) >= 3
+    for index, example in enumerate(examples()):
+        command = [
+            sys.executable,
+            "-m",
+            "pose_extract.command",
+            *shlex.split(example)[1:],
+            "--model",
+            "blazepose",
+        ]
+        command[command.index("cache")] = f"cache{index}"
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "0 failed" in done.stdout
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    code = (
+        "import sys; from pose_extract.command import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'cv2', 'av', 'pyarrow', 'scipy', 'onnxruntime', 'torch', 'typing'} & set(sys.modules)\n"
+        "sys.exit(f'{heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "examples:" in done.stdout
+
+
+def test_extraction_needs_no_torch() -> None:
+    code = (
+        "import sys, pose_extract.command, pose_extract.job, pose_extract.workers, pose_extract.extract_clip\n"
+        "import pose_extract.blazepose, pose_extract.top_down, poses.cache_reader, weights.fetch\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
