@@ -1,0 +1,78 @@
+"""How good a clip's keypoints are: presence, confidence, jitter against motion, missing joints by part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poses.clip import PoseClip
+
+# The third difference x[t+3] - 3 x[t+2] + 3 x[t+1] - x[t] of white noise of 1 px has a standard deviation of
+# sqrt(1 + 9 + 9 + 1); the median of a normal variable, sign removed, is 0.6745 of its standard deviation.
+_THIRD_DIFFERENCE_MEDIAN = 0.6744897501960817 * np.sqrt(20.0)
+
+
+@dataclass(frozen=True)
+class ClipQuality:
+    """Four numbers of one clip.
+
+    Attributes:
+        person_share: share of frames in which at least one person has a joint.
+        mean_score: mean score of all joints that were found, of all people; 0 where there is none.
+        jitter_px: noise of the main subject's joints from frame to frame, per axis: white noise of standard
+            deviation s gives about s, smooth movement about 0. NaN where no joint is found in four frames in
+            a row.
+        motion_px: how far the main subject moves: a joint's range is the diagonal of its 5 % to 95 % ranges
+            in x and y, and this is the range that a tenth of the joints exceed. NaN where no joint is found
+            in two frames.
+    """
+
+    person_share: float
+    mean_score: float
+    jitter_px: float
+    motion_px: float
+
+
+def measure_quality(clip: PoseClip) -> ClipQuality:
+    """The quality of a clip; jitter and motion are those of its first person, the main subject."""
+    found = clip.score > 0  # (M, T, V)
+    subject = clip.xy_px[0] if clip.persons else np.full((clip.frames, 0, 2), np.nan, np.float32)
+    return ClipQuality(
+        person_share=float(found.any(axis=(0, 2)).mean()),
+        mean_score=float(clip.score[found].mean(dtype=np.float64)) if found.any() else 0.0,
+        jitter_px=_jitter_px(subject),
+        motion_px=_motion_px(subject),
+    )
+
+
+def missing_by_part(clip: PoseClip) -> dict[str, float]:
+    """For each part of the layout, the share of the main subject's joints that is missing, over all frames.
+
+    A frame without the subject counts as missing; a clip without people is missing everything (1.0).
+    """
+    if not clip.persons:
+        return dict.fromkeys(clip.layout.parts, 1.0)
+    missing = (clip.score[0] <= 0).mean(axis=0)  # (V,)
+    return {part: float(missing[list(joints)].mean()) for part, joints in clip.layout.parts.items()}
+
+
+def _jitter_px(xy_px: NDArray[np.float32]) -> float:
+    """Median absolute third difference along time, scaled to the standard deviation of white noise."""
+    if len(xy_px) < 4:
+        return float("nan")
+    change = np.diff(xy_px, n=3, axis=0)  # (T - 3, V, 2); NaN where one of its four frames is missing
+    change = np.abs(change[np.isfinite(change)])
+    return float(np.median(change) / _THIRD_DIFFERENCE_MEDIAN) if change.size else float("nan")
+
+
+def _motion_px(xy_px: NDArray[np.float32]) -> float:
+    """The range of movement that a tenth of the joints exceed."""
+    ranges = []
+    for track in xy_px.swapaxes(0, 1):  # (T, 2)
+        seen = track[np.isfinite(track[:, 0])]
+        if len(seen) >= 2:
+            low, high = np.percentile(seen, (5, 95), axis=0)
+            ranges.append(np.hypot(*(high - low)))
+    return float(np.percentile(ranges, 90)) if ranges else float("nan")
