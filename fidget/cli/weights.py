@@ -41,13 +41,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register `weights` and its verbs."""
     parser = _described(subparsers, "weights", "list, fetch and find the models' weight files", _EPILOG)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listing = _described(verbs, "list", "every weight: here or not, size, licence, layout, source", _LIST_EPILOG)
+    listing = _described(verbs, "list", "each weight: here or not, size, licence, source", _LIST_EPILOG)
     form = listing.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, one object per weight")
-    form.add_argument("--markdown", action="store_true", help="print the table of licences of docs/weights.md")
+    form.add_argument("--markdown", action="store_true", help="print the licence table of docs/weights.md")
     listing.set_defaults(run=run, verb="list")
     fetching = _described(verbs, "fetch", "download weights or whole groups, verified", _FETCH_EPILOG)
-    fetching.add_argument("names", nargs="+", metavar="NAME", help="a weight or a group (fidget weights list)")
+    fetching.add_argument("names", nargs="+", metavar="NAME", help="a weight or a group")
     fetching.set_defaults(run=run, verb="fetch")
     finding = _described(verbs, "path", "print where a weight lies, verified", _PATH_EPILOG)
     finding.add_argument("name", metavar="NAME", help="a weight (fidget weights list)")
@@ -176,7 +176,7 @@ def _fetch(names: list[str]) -> int:
     failures = 0
     for row in rows:
         if row.container in failed:
-            print(f"fidget: {row.name}: not tried, {failed[row.container]} needs the same file", file=sys.stderr)
+            _complain(f"{row.name}: not tried, it comes with {failed[row.container]}")
             failures += 1
             continue
         line = _ProgressLine(row)
@@ -185,15 +185,19 @@ def _fetch(names: list[str]) -> int:
             path = fetch_weight(row.name, None if was_here else line.report)
         except WeightError as error:
             line.clear()
-            print(f"fidget: {row.name}: {' '.join(str(error).split())}", file=sys.stderr)
+            _complain(f"{row.name}: {error}")
             failed[row.container] = row.name
             failures += 1
             continue
         line.clear()
         print(f"{row.name}: {'here already' if was_here else 'fetched'}, {path}", flush=True)
     if failures:
-        print(f"fidget: {failures} of {len(rows)} weights could not be had", file=sys.stderr)
+        _complain(f"{failures} of {len(rows)} weights could not be had")
     return 1 if failures else 0
+
+
+def _complain(message: str) -> None:
+    print(f"fidget: {' '.join(message.split())}", file=sys.stderr)
 
 
 def _path(name: str) -> int:
