@@ -1,0 +1,96 @@
+"""What the README tells a reader to type, typed; and the promises of the project's own files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def shell_lines(text: str) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.weights
+def test_the_readme_commands_run_in_their_order(tmp_path: Path) -> None:
+    from fidget.demo_clips import make_demo_clips
+
+    (tmp_path / "videos").mkdir()
+    make_demo_clips(tmp_path / "made")
+    clip = sorted((tmp_path / "made").glob("*.mp4"))[0]
+    shutil.copy(clip, tmp_path / "videos")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    here = {"cwd": tmp_path, "env": os.environ | {"PATH": path}}
+    lines = shell_lines(README)
+    assert any(line.startswith("extract-poses") for line in lines)
+    for line in lines:
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, **here)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+    for block in python_blocks(README):
+        subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True)
+
+
+def test_every_command_of_the_table_exists() -> None:
+    from fidget.cli.main import build_parser
+
+    named = set(re.findall(r"^\| `fidget (\w+(?: \w+)?)", README, re.MULTILINE))
+    assert {"poses inspect", "poses check", "doctor"} <= named
+    for verb in sorted(named):
+        words = [
+            word for word in verb.split() if word in build_parser().format_help() or word != verb.split()[0]
+        ]
+        with pytest.raises(SystemExit) as left:
+            build_parser().parse_args([*words, "--help"])
+        assert left.value.code == 0, verb
+
+
+def test_links_and_pictures_of_the_readme_are_there() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_make_names_the_two_commands() -> None:
+    for target in ("poses", "test"):
+        done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_base_install_names_no_onnx_runtime_and_no_torch() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    base = " ".join(project["dependencies"])
+    assert "onnxruntime" not in base
+    assert "torch" not in base
+    assert "mediapipe" not in base
+    assert {"cpu", "gpu", "train", "ray", "mmpose", "dev"} <= set(project["optional-dependencies"])
+
+
+def test_torchvision_is_absent() -> None:
+    """Its wheels tie the torch build, and break transformers and lightning beside a CPU torch."""
+    assert "torchvision" not in packages_distributions()
+
+
+def test_no_file_over_1_mb_and_no_weights_or_videos() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    assert len(files) > 50
+    for file in files:
+        if file.exists():
+            assert file.stat().st_size <= 1_000_000, file
+            assert file.suffix not in {".tflite", ".onnx", ".mp4", ".pth", ".task"}, file
