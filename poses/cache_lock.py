@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import weakref
 from pathlib import Path
@@ -34,6 +35,9 @@ class DirectoryLock:
         try:
             _lock(self._descriptor, wait)
         except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
+                os.close(self._descriptor)
+                raise OSError(error.errno, "this file system offers no locks", str(self.path)) from error
             holder = os.pread(self._descriptor, 32, 0).decode(errors="replace") if os.name != "nt" else ""
             os.close(self._descriptor)
             raise CacheLockedError(

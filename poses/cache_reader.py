@@ -53,6 +53,7 @@ class PoseCache:
         metadata: layout, models and settings of all clips.
         layout: the joint set of all clips.
         clip_ids: of the readable clips, in writing order.
+        shards: the files, in writing order.
 
     Raises:
         NotACacheError: the directory is absent or holds no pose cache.
@@ -67,10 +68,10 @@ class PoseCache:
         self.metadata = CacheMetadata.from_json(stored, str(self.directory))
         self.layout = get_layout(self.metadata.layout)
         self._json = stored
-        self._shards = [index_shard(path, stored, self.metadata) for path in list_shards(self.directory)]
-        self._starts = np.concatenate([[0], np.cumsum([len(shard.clip_ids) for shard in self._shards])])
+        self.shards = [index_shard(path, stored, self.metadata) for path in list_shards(self.directory)]
+        self._starts = np.concatenate([[0], np.cumsum([len(shard.clip_ids) for shard in self.shards])])
         self._row_of: dict[str, int] = {}
-        for shard in self._shards:
+        for shard in self.shards:
             for clip_id in shard.clip_ids:
                 row = self._row_of.setdefault(clip_id, len(self._row_of))
                 if row != len(self._row_of) - 1:
@@ -78,7 +79,7 @@ class PoseCache:
                         f"{self.directory}: clip {clip_id!r} is there twice, again in {shard.path.name}; "
                         "run a check of the cache"
                     )
-        statuses = [status for shard in self._shards for status in shard.statuses]
+        statuses = [status for shard in self.shards for status in shard.statuses]
         self.clip_ids = [clip_id for clip_id, row in self._row_of.items() if statuses[row] != "failed"]
         self._failed = {clip_id for clip_id, row in self._row_of.items() if statuses[row] == "failed"}
         self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
@@ -110,10 +111,10 @@ class PoseCache:
             raise KeyError(self._unknown(clip_id))
         number = self._row_of[clip_id]
         shard_number = int(np.searchsorted(self._starts, number, side="right")) - 1
-        shard = self._shards[shard_number]
+        shard = self.shards[shard_number]
         group, index = shard.locate(number - int(self._starts[shard_number]))
         table = self._group(shard_number, group)
-        row = next(rows_of(shard.path, table, [index])) if index < table.num_rows else None
+        row = next(rows_of(shard.path, table.slice(index, 1))) if index < table.num_rows else None
         if row is None or row.clip_id != clip_id:
             raise CorruptShardError(f"{shard.path} changed while it was read; open the cache again")
         return row
@@ -131,7 +132,7 @@ class PoseCache:
             if key in self._groups:
                 self._groups.move_to_end(key)
                 return self._groups[key]
-        path = self._shards[shard_number].path
+        path = self.shards[shard_number].path
         with open_shard(path) as shard:
             if group >= shard.num_row_groups:
                 raise CorruptShardError(f"{path} changed while it was read; open the cache again")
@@ -156,13 +157,13 @@ class PoseCache:
             raise ValueError(
                 f"no column {', '.join(unknown)} in a pose cache; there are {', '.join(SCHEMA.names)}"
             )
-        tables = [table for _, table in self._tables(names)]
+        tables = [table for _, table in self.groups(names)]
         schema = pa.schema([SCHEMA.field(name) for name in names], metadata={METADATA_KEY: self._json})
         return pa.concat_tables(tables).cast(schema) if tables else schema.empty_table()
 
-    def _tables(self, columns: Sequence[str]) -> Iterator[tuple[ShardIndex, pa.Table]]:
-        """Row group by row group."""
-        for index in self._shards:
+    def groups(self, columns: Sequence[str]) -> Iterator[tuple[ShardIndex, pa.Table]]:
+        """Columns row group by row group, and the shard they lie in; memory holds one at a time."""
+        for index in self.shards:
             with open_shard(index.path) as shard:
                 for group in range(shard.num_row_groups):
                     yield index, read_group(index.path, shard, group, columns)
@@ -186,7 +187,7 @@ class PoseCache:
 
     def clips(self) -> Iterator[PoseClip]:
         """Every readable clip in writing order; memory holds one row group at a time."""
-        for index, table in self._tables(SCHEMA.names):
+        for index, table in self.groups(SCHEMA.names):
             for row in rows_of(index.path, table):
                 if row.status != "failed":
                     yield decode_row(row, self.layout)

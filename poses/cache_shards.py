@@ -29,6 +29,7 @@ from poses.cache_schema import (
     SourceStamp,
     metadata_differences,
 )
+from poses.quality import ClipQuality
 
 COMMON_METADATA = "_common_metadata"
 ROWS_PER_GROUP = 64
@@ -140,6 +141,8 @@ class ShardIndex:
     """What is known of a shard without reading a clip: its ids and states by row, where row groups end."""
 
     path: Path
+    size: int
+    mtime_ns: int
     clip_ids: list[str]
     statuses: list[str]
     group_ends: NDArray[np.int64]
@@ -157,6 +160,8 @@ def index_shard(path: Path, stored: bytes, metadata: CacheMetadata) -> ShardInde
         CorruptShardError: it cannot be read.
         CacheMismatchError: it belongs to another cache.
     """
+    with named_errors(path):
+        stat = path.stat()
     with open_shard(path) as shard:
         own = shard_metadata(path, shard)
         if own != stored:
@@ -167,7 +172,7 @@ def index_shard(path: Path, stored: bytes, metadata: CacheMetadata) -> ShardInde
     statuses: list[str] = [status for table in tables for status in table["status"].to_pylist()]
     if len(ids) != sum(ends):
         raise CorruptShardError(f"{path}: expected {sum(ends)} rows, got {len(ids)}")
-    return ShardIndex(path, ids, statuses, np.cumsum(ends, dtype=np.int64))
+    return ShardIndex(path, stat.st_size, stat.st_mtime_ns, ids, statuses, np.cumsum(ends, dtype=np.int64))
 
 
 def shard_metadata(path: Path, shard: pq.ParquetFile) -> bytes:
@@ -220,16 +225,16 @@ def expect_same_metadata(path: Path, stored: bytes, metadata: CacheMetadata) -> 
         raise CacheMismatchError(f"{path} belongs to another cache: " + "; ".join(differences))
 
 
-def rows_of(path: Path, table: pa.Table, indices: Sequence[int] | None = None) -> Iterator[CacheRow]:
+def rows_of(path: Path, table: pa.Table) -> Iterator[CacheRow]:
     """Rows of a table with all columns of the cache, arrays without a copy.
 
     Raises:
         CorruptShardError: a count does not agree with its list, or a status is unknown; names file and clip.
     """
     lists = {name: _ListColumn(table[name]) for name in ARRAY_COLUMNS}
-    names = [name for name in table.column_names if name not in (*ARRAY_COLUMNS, "quality")]
-    for index in range(table.num_rows) if indices is None else indices:
-        scalars = {name: table[name][index].as_py() for name in names}
+    columns = {name: table[name].to_pylist() for name in table.column_names if name not in ARRAY_COLUMNS}
+    for index in range(table.num_rows):
+        scalars = {name: values[index] for name, values in columns.items()}
         arrays = {name: column[index] for name, column in lists.items()}
         counts = (scalars["frames"], scalars["persons"])
         if counts != (len(arrays["time_us"]), len(arrays["track_ids"])):
@@ -242,7 +247,7 @@ def rows_of(path: Path, table: pa.Table, indices: Sequence[int] | None = None) -
                 f"{path}: clip {scalars['clip_id']!r} has status {scalars['status']!r}, "
                 f"expected one of {', '.join(STATUSES)}"
             )
-        yield _row(scalars, arrays, table["quality"][index].as_py())
+        yield _row(scalars, arrays)
 
 
 class _ListColumn:
@@ -258,13 +263,7 @@ class _ListColumn:
         return values
 
 
-def _row(scalars: dict[str, Any], arrays: dict[str, Any], quality: dict[str, float] | None) -> CacheRow:
-    from poses.quality import ClipQuality
-
-    nan = float("nan")
-    measured = (
-        None if quality is None else {key: nan if value is None else value for key, value in quality.items()}
-    )
+def _row(scalars: dict[str, Any], arrays: dict[str, Any]) -> CacheRow:
     return CacheRow(
         clip_id=scalars["clip_id"],
         source=SourceStamp(scalars["source_path"], scalars["source_bytes"], scalars["source_mtime_ns"]),
@@ -274,10 +273,16 @@ def _row(scalars: dict[str, Any], arrays: dict[str, Any], quality: dict[str, flo
         fps_num=scalars["fps_num"],
         fps_den=scalars["fps_den"],
         xy_step=scalars["xy_step"],
-        quality=None if measured is None else ClipQuality(**measured),
+        quality=_quality(scalars["quality"]),
         checksum=scalars["checksum"],
         **arrays,
     )
+
+
+def _quality(stored: dict[str, float | None] | None) -> ClipQuality | None:
+    if stored is None:
+        return None
+    return ClipQuality(**{name: float("nan") if value is None else value for name, value in stored.items()})
 
 
 def write_whole(directory: Path, name: str, content: bytes | memoryview) -> Path:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from poses.cache_schema import DEFAULT_XY_STEP, CacheRow, SourceStamp
 from poses.clip import PoseClip
 from poses.layout import Layout
+from poses.quality import measure_quality
 
 UNIT_LIMIT = 2**29  # |steps| stay below, so that a zigzag difference fits int32
 NO_BOX = -1
@@ -59,8 +60,6 @@ def encode_clip(
     Raises:
         ValueError: coordinates or times that do not fit, a box that is partly NaN; names the clip.
     """
-    from poses.quality import measure_quality
-
     _expect_step(clip.clip_id, xy_step)
     if max(clip.fps.numerator, clip.fps.denominator) >= 2**63:
         raise ValueError(f"clip {clip.clip_id!r}: expected a frame rate of 64-bit integers, got {clip.fps}")
