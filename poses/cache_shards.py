@@ -97,7 +97,8 @@ def open_shard(path: Path) -> pq.ParquetFile:
     """
     with named_errors(path):
         shard = pq.ParquetFile(path, page_checksum_verification=True, memory_map=False)
-        missing = [name for name in SCHEMA.names if name not in shard.schema_arrow.names]
+        names = set(shard.schema_arrow.names)
+        missing = [name for name in SCHEMA.names if name not in names]
         if missing:
             shard.close()
             raise CorruptShardError(
@@ -330,6 +331,14 @@ def next_shard_name(directory: Path) -> str:
     """A name that was never used here and sorts behind all of ours."""
     numbers = [int(match[1]) for path in list_shards(directory) if (match := _OURS.match(path.name))]
     return f"shard-{max(numbers, default=0) + 1:08d}-{secrets.token_hex(4)}.parquet"
+
+
+def schema_file(text: bytes) -> bytes:
+    """The content of `_common_metadata`: a Parquet file of no rows with the columns and the metadata JSON."""
+    sink = pa.BufferOutputStream()
+    pq.write_metadata(SCHEMA.with_metadata({METADATA_KEY: text}), sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 class ShardBuffer:

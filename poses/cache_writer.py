@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from poses.cache_lock import CacheLockedError, DirectoryLock
 from poses.cache_schema import (
@@ -32,6 +31,7 @@ from poses.cache_shards import (
     open_shard,
     read_group,
     remove_leftovers,
+    schema_file,
     sync_directory,
     write_whole,
 )
@@ -95,7 +95,7 @@ class CacheWriter:
         """The metadata JSON of the directory, written now where it is new."""
         text = self.metadata.to_json(joints)
         if not (self.directory / COMMON_METADATA).exists() and not list_shards(self.directory):
-            write_whole(self.directory, COMMON_METADATA, _schema_file(text))
+            write_whole(self.directory, COMMON_METADATA, schema_file(text))
             return text
         stored = cache_json(self.directory)
         before = CacheMetadata.from_json(stored, str(self.directory))
@@ -244,12 +244,3 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"{directory}: expected a directory for the cache, a file is in the way") from error
-
-
-def _schema_file(text: bytes) -> bytes:
-    """A Parquet file of no rows, which carries the schema and the metadata."""
-    sink = pa.BufferOutputStream()
-    metadata: Mapping[bytes, bytes] = {METADATA_KEY: text}
-    pq.write_metadata(SCHEMA.with_metadata(metadata), sink)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
