@@ -151,9 +151,11 @@ def make_demo_clips(
         Every clip's path, and whether it was made now.
 
     Raises:
-        OSError, ValueError: a picture cannot be had, or the directory cannot be written.
+        WeightError: a picture cannot be had.
+        OSError: the directory cannot be written.
+        ValueError: a picture is none.
     """
-    from fidget.reports.video_file import VideoFile
+    from fidget.reports.video_file import write_video
 
     if picture_of is None:
         from weights.fetch import fetch_weight
@@ -172,7 +174,7 @@ def make_demo_clips(
             hw = (picture_bgr.shape[0], picture_bgr.shape[1])
             head = HeadField(portrait, hw)
             for path, move, hertz in missing:
-                with VideoFile(path, *hw, FPS) as video:
+                with write_video(path, hw, FPS) as video:
                     for index in range(round(SECONDS * FPS)):
                         time_s = float(index / FPS)
                         video.add(time_s, moved(picture_bgr, *move(head, phase_at(time_s, hertz))))
@@ -181,16 +183,18 @@ def make_demo_clips(
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; 0 when every clip is there, 1 when a picture or the directory failed, 2 for wrong usage."""
+    """Command line; 0 when every clip is there, 1 when one could not be made, 2 for wrong usage."""
     parser = argparse.ArgumentParser(
         prog="python -m fidget.demo_clips", description="Make clips to try Fidget on."
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help="where the clips go")
     directory: Path = parser.parse_args(argv).directory
+    from weights.errors import WeightError
+
     try:
         for path, made in make_demo_clips(directory):
             print(f"{path}: {'made' if made else 'kept'}, {SECONDS:g} s at {FPS} fps")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, WeightError) as error:
         print(f"demo clips: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,95 @@
+"""`fidget`: one subcommand per verb, each a thin module that imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from fidget.cli import doctor, poses, weights
+
+_EPILOG = """\
+examples:
+  fidget poses check poses
+  fidget poses preview poses
+  fidget doctor
+
+Poses are made by extract-poses. Exit status: 0 all is well, 1 something failed (it is named),
+2 wrong usage. FIDGET_TRACEBACK=1 shows where an error comes from.
+"""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where the help is; exit with 2."""
+        self.exit(2, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: the lookup costs more than the rest of a start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        parser.exit(0, f"fidget {version('fidget')}\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; importing nothing heavy."""
+    parser = OneLineParser(
+        prog="fidget",
+        description="See micro-actions in interview video, skeleton first.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    poses.add_parser(verbs)
+    weights.add_parser(verbs)
+    doctor.add_parser(verbs)
+    return parser
+
+
+def one_line(message: object) -> str:
+    """A message without line breaks."""
+    return " ".join(str(message).split())
+
+
+def _status_of(error: Exception) -> int | None:
+    """Exit status of an error that our packages raise on purpose; None for a bug."""
+    from fidget.cli.usage import UsageError
+    from weights.errors import WeightError
+
+    reader = sys.modules.get("poses.cache_reader")  # not imported: then it did not raise either
+    if isinstance(error, UsageError) or (reader is not None and isinstance(error, reader.NotACacheError)):
+        return 2
+    return 1 if isinstance(error, (ValueError, OSError, WeightError)) else None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("\nfidget: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has left: fidget ... | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        known = _status_of(error)
+        if known is None or os.environ.get("FIDGET_TRACEBACK"):
+            raise
+        print(f"fidget: {one_line(error) or type(error).__name__}", file=sys.stderr)
+        return known
+
+
+if __name__ == "__main__":
+    sys.exit(main())
