@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,35 +13,47 @@ _CHUNK_FRAMES = 256
 
 
 class TrackStore:
-    """Poses by frame number; frames arrive in any order, a chunk is allocated when its first frame is put."""
+    """Poses by frame number; frames arrive in any order, a chunk is allocated when its first frame is put.
+
+    A row of a chunk is (V x and y, V scores, x1 y1 x2 y2). Chunks are anonymous memory maps: zero at first
+    (which is what a missing person's scores are), and given back to the system as soon as they are let go,
+    so that handing an hour on does not hold it twice.
+    """
 
     __slots__ = ("_chunks", "_joints")
 
     def __init__(self, joints: int) -> None:
         self._joints = joints
-        self._chunks: dict[int, tuple[Floats, Floats, Floats]] = {}
+        self._chunks: dict[int, Floats] = {}
 
     def put(self, frame: int, xy_px: Floats, score: Floats, box: tuple[float, float, float, float]) -> None:
-        """Remember (V, 2), (V,) and x1 y1 x2 y2 of one frame."""
+        """Remember (V, 2), (V,) and x1 y1 x2 y2 of one frame; at least one joint has a score above 0."""
         number, row = divmod(frame, _CHUNK_FRAMES)
         chunk = self._chunks.get(number)
         if chunk is None:
-            chunk = (
-                np.full((_CHUNK_FRAMES, self._joints, 2), np.nan, np.float32),
-                np.zeros((_CHUNK_FRAMES, self._joints), np.float32),
-                np.full((_CHUNK_FRAMES, 4), np.nan, np.float32),
-            )
+            width = 3 * self._joints + 4
+            memory = mmap.mmap(-1, _CHUNK_FRAMES * width * 4)
+            chunk = np.frombuffer(memory, np.float32).reshape(_CHUNK_FRAMES, width)
             self._chunks[number] = chunk
-        chunk[0][row] = xy_px
-        chunk[1][row] = score
-        chunk[2][row] = box
+        v = self._joints
+        values = chunk[row]
+        values[: 2 * v] = xy_px.ravel()
+        values[2 * v : 3 * v] = score
+        values[3 * v :] = box
 
     def move_to(self, xy_px: Floats, score: Floats, box_px: Floats) -> None:
-        """Fill (T, V, 2), (T, V) and (T, 4), letting go of each chunk once it is copied."""
-        frames = len(score)
+        """Fill (T, V, 2), (T, V), (T, 4), NaN where missing, letting go of each chunk once copied."""
+        v, frames = self._joints, len(score)
         for number, start in enumerate(range(0, frames, _CHUNK_FRAMES)):
-            stop = min(start + _CHUNK_FRAMES, frames)
+            now = slice(start, min(start + _CHUNK_FRAMES, frames))
             chunk = self._chunks.pop(number, None)
-            xy_px[start:stop] = np.nan if chunk is None else chunk[0][: stop - start]
-            score[start:stop] = 0 if chunk is None else chunk[1][: stop - start]
-            box_px[start:stop] = np.nan if chunk is None else chunk[2][: stop - start]
+            if chunk is None:
+                xy_px[now], score[now], box_px[now] = np.nan, 0, np.nan
+                continue
+            rows = chunk[: now.stop - now.start]
+            xy_px[now] = rows[:, : 2 * v].reshape(-1, v, 2)
+            score[now] = rows[:, 2 * v : 3 * v]
+            box_px[now] = rows[:, 3 * v :]
+            missing = score[now] == 0  # (frames, V)
+            xy_px[now][missing] = np.nan
+            box_px[now][missing.all(axis=1)] = np.nan
