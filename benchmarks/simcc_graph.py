@@ -52,7 +52,7 @@ class GraphWriter:
         return names[0] if outputs == 1 else names
 
     def silu(self, x: str) -> str:
-        """x * sigmoid(x), as two nodes, as torch exports it."""
+        """The product x * sigmoid(x), as two nodes, as torch exports it."""
         return self.op("Mul", x, self.op("Sigmoid", x))
 
     def conv(self, x: str, c_in: int, c_out: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> str:

@@ -4,8 +4,8 @@ Bin b of a vector stands for input pixel b / split_ratio, pixel centres at integ
 labels a joint at x with round(x * split_ratio). Its labels are Gaussians of height 1 and sqrt(pixels / 8)
 bins: 4.9, 5.66, 6 and 6.93 for inputs of 192, 256, 288 and 384 pixels.
 
-The published decoding takes the highest bin. Its top is flat, so noise moves it by more than a bin: with noise
-of 0.03 and sigma 4.9 the error is 0.71 bins. A parabola through three bins barely helps (0.57), a local
+The published decoding takes the highest bin. The top is flat, so noise moves it: with noise of 0.03 and sigma
+4.9 the error is 0.71 bins (root mean square). A parabola through three bins barely helps (0.57), a local
 centre of mass does (0.10); correlating with the label's own Gaussian, the least-squares estimate of where
 such a peak lies, is best (0.07) and blind to a constant offset, which the training's softmax leaves open. So
 the highest bin is where we begin, and the highest point of that correlation nearby is the answer.
