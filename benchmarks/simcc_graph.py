@@ -126,9 +126,11 @@ def _head(g: GraphWriter, x: str) -> tuple[str, str]:
     x = g.op("Reshape", x, g.constant(np.array([0, JOINTS, cells], np.int64)))  # (N, V, 48)
     x = g.linear(g.scale_norm(x, cells), cells, HIDDEN)
     x = g.add_scaled(x, _gated_attention(g, x), HIDDEN)  # (N, V, 256)
-    # so small that no answer looks like a confident joint: random ones would look like people running off
-    simcc_x = g.linear(x, HIDDEN, INPUT_HW[1] * SPLIT_RATIO, gain=3e-4)
-    simcc_y = g.linear(x, HIDDEN, INPUT_HW[0] * SPLIT_RATIO, gain=3e-4)
+    # A low, even score: confident joints in random places would look like people running off, uneven
+    # scores like people vanishing, and the pipeline would look for them.
+    floor = g.constant(np.full(1, 0.1, np.float32))
+    simcc_x = g.op("Add", g.linear(x, HIDDEN, INPUT_HW[1] * SPLIT_RATIO, gain=1e-6), floor)
+    simcc_y = g.op("Add", g.linear(x, HIDDEN, INPUT_HW[0] * SPLIT_RATIO, gain=1e-6), floor)
     return simcc_x, simcc_y
 
 

@@ -1,9 +1,9 @@
 """Boxes of people between two frames that a detector has seen: who stayed, who came, who left, and when.
 
 A person seen at both ends is where the straight line between the two boxes says. A person seen at one end
-only is searched for: the detector looks at the frame halfway, then halfway into the half that holds the change,
-until it is known to the frame. So people who stay cost nothing, and one who enters a window of ten frames
-costs four looks at most.
+only is searched for: the detector looks at the frame halfway, then halfway into the half that holds the
+change, until it is known to the frame. So people who stay cost nothing, and one who enters a window of ten
+frames costs four looks at most.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Detector, then keypoints in each box: windows of frames between two detections, their crops in one batch."""
+"""Detector, then keypoints in each box: windows of frames between two detections, crops in one batch."""
 
 from __future__ import annotations
 
