@@ -1,14 +1,16 @@
 """Any MMPose config and checkpoint behind our `PoseModel`; MMPose is imported only when one is built.
 
 MMPose is no dependency: docs/mmpose.md has the steps that install it. A config is a Python program and a
-checkpoint a pickle: both run code of whoever wrote them.
+checkpoint a pickle: a config runs code of whoever wrote it, a checkpoint is read as data only.
 """
 
 from __future__ import annotations
 
 import hashlib
+import pickle
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,11 +176,77 @@ def _load(api: Any, config: str, checkpoint: str | None, device: str) -> Any:
         )
     place = {"auto": "cuda:0" if has_cuda else "cpu", "cuda": "cuda:0"}.get(device, device)
     try:
-        return api.init_model(config, checkpoint, device=place)
+        with _numpy_in_checkpoints(torch):
+            model = api.init_model(config, checkpoint, device=place)
+            if checkpoint is not None and torch is not None:
+                check_loaded(_shapes(model.state_dict()), _shapes(_read_state(torch, checkpoint)), checkpoint)
+            return model
+    except MmposeModelError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise MmposeModelError(
+            f"MMPose: {checkpoint} holds more than tensors and numpy arrays, so that loading it would run "
+            "its code; keep only `state_dict` and `meta` of it (MMPose's publish_model.py does)"
+        ) from error
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError, RuntimeError, OSError) as error:
         raise MmposeModelError(
             f"MMPose: cannot build {config} with {checkpoint} on {place}: {type(error).__name__}: {error}"
         ) from error
+
+
+def check_loaded(
+    model: Mapping[str, tuple[int, ...]], file: Mapping[str, tuple[int, ...]], checkpoint: str
+) -> None:
+    """Whether a file holds every parameter of a model, in its shape: MMPose leaves the rest random, silently.
+
+    Args:
+        model: parameter name -> shape, of the model.
+        file: likewise, of the checkpoint.
+        checkpoint: its path, for the message.
+
+    Raises:
+        MmposeModelError: naming how many are missing or of another shape, and the first.
+    """
+    missing = [name for name in model if name not in file and not name.endswith("num_batches_tracked")]
+    other = [name for name in model if name in file and file[name] != model[name]]
+    if missing or other:
+        raise MmposeModelError(
+            f"MMPose: {checkpoint} belongs to another config: {len(missing)} of {len(model)} parameters are "
+            f"missing in it and {len(other)} have another shape, such as {(missing + other)[0]}"
+        )
+
+
+def _read_state(torch: Any, checkpoint: str) -> Mapping[str, Any]:
+    """The parameters of a checkpoint, under the names that MMEngine gives them."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state: Mapping[str, Any] = content.get("state_dict", content)
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items() if hasattr(value, "shape")}
+
+
+def _numpy_in_checkpoints(torch: Any) -> AbstractContextManager[Any]:
+    """Let torch.load read the numpy arrays of a checkpoint's `meta`, and nothing else beside tensors.
+
+    Since torch 2.6 it refuses everything but tensors unless told; MMPose's published checkpoints describe
+    their keypoints with numpy arrays, under the module names of numpy 1 or 2.
+    """
+    if torch is None:
+        return nullcontext()
+    rebuild = np.empty(0).__reduce__()[0]
+    scalar = np.float64(0).__reduce__()[0]
+    dtypes = [type(np.dtype(kind)) for kind in ("bool", "u1", "i4", "i8", "f4", "f8")]
+    named = [
+        (function, f"numpy.{package}.multiarray.{function.__name__}")
+        for function in (rebuild, scalar)
+        for package in ("core", "_core")
+    ]
+    allowed: AbstractContextManager[Any] = torch.serialization.safe_globals(
+        [np.ndarray, np.dtype, *dtypes, *named]
+    )
+    return allowed
 
 
 def _runtime(model: Any) -> str:
