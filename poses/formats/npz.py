@@ -55,6 +55,34 @@ def read_npz(
         raise FormatError(f"{path}: expected a whole NPZ (zip) file: {error}") from None
 
 
+def layout_name(path: str | Path) -> str:
+    """The joint layout a file says it has.
+
+    Raises:
+        FormatError: not this format.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return str(_read_index(archive, Path(path))["layout"])
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise FormatError(f"{path}: expected a whole NPZ (zip) file: {error}") from None
+
+
+def archive_headers(path: str | Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Key -> dtype and shape of every array of any NPZ, without reading the arrays.
+
+    Raises:
+        FormatError: a member is no plain array.
+    """
+    headers = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as file:
+                shape, _, dtype = _header(file, Path(path), name)
+            headers[name.removesuffix(".npy")] = (str(dtype), shape)
+    return headers
+
+
 def _clips(path: Path, layout: Layout | None, on_broken: OnBroken | None) -> Iterator[LabelledClip]:
     with ExitStack() as stack:
         archive = stack.enter_context(zipfile.ZipFile(path))

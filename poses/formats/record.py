@@ -14,6 +14,8 @@ from poses.clip import PoseClip
 from poses.layout import LAYOUTS, Layout
 
 DEFAULT_FPS = Fraction(30)
+# Joints of one clip, over all persons and frames: two people's whole bodies for three hours.
+MAX_JOINTS = 100_000_000
 # Called with a clip id and one line on what is wrong with it; the reader goes on with the next clip.
 OnBroken = Callable[[str, str], None]
 
@@ -150,6 +152,15 @@ def expect_joint_count(count: int, layout: Layout, where: str) -> None:
         raise FormatError(
             f"{where}: layout {layout.name} has {len(layout.joints)} joints, the file has {count} ({hint}); "
             "name the layout the file was made with"
+        )
+
+
+def expect_size(persons: int, frames: int, layout: Layout, where: str) -> None:
+    """Raise FormatError where a few lines of text would ask for gigabytes."""
+    if persons * frames * len(layout.joints) > MAX_JOINTS:
+        raise FormatError(
+            f"{where}: {persons} persons in {frames} frames are more than one clip can hold; "
+            "check that track ids last from frame to frame, or split the clip"
         )
 
 
