@@ -65,13 +65,8 @@ class Layout:
         bad = [self.joints[j] for j, m in enumerate(self.mirror) if self.mirror[m] != j]
         if bad:
             problems.append(f"mirror must be its own inverse, is not at {bad}")
-        for start in range(len(self.joints)):
-            joint = start
-            for _ in self.joints:
-                joint = self.parents[joint]
-            if self.parents[joint] != joint:
-                problems.append(f"parents go round in a circle at {self.joints[joint]!r}")
-                break
+        if any(self._depth(joint) == len(self.joints) for joint in range(len(self.joints))):
+            problems.append(f"parents must lead to a root, go round in a circle: {self.parents}")
         for part, joints in self.parts.items():
             if len(set(joints)) != len(joints) or {self.mirror[j] for j in joints} != set(joints):
                 problems.append(f"part {part!r} must hold each joint once, and its mirror image")
@@ -80,6 +75,13 @@ class Layout:
         if self.oks_sigmas is not None and min(self.oks_sigmas) <= 0:
             problems.append("OKS sigmas must be positive")
         return problems
+
+    def _depth(self, joint: int) -> int:
+        """Steps from a joint to its root; as many as there are joints where there is none."""
+        steps = 0
+        while self.parents[joint] != joint and steps < len(self.joints):
+            joint, steps = self.parents[joint], steps + 1
+        return steps
 
     def index(self, joint: str) -> int:
         """Index of a joint by name; ValueError names the nearest known joints."""

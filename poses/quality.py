@@ -47,14 +47,16 @@ def measure_quality(clip: PoseClip) -> ClipQuality:
     )
 
 
-def missing_by_part(clip: PoseClip) -> dict[str, float]:
+def missing_by_part(clip: PoseClip, min_score: float = 0.0) -> dict[str, float]:
     """For each part of the layout, the share of the main subject's joints that is missing, over all frames.
 
-    A frame without the subject counts as missing; a clip without people is missing everything (1.0).
+    A joint is missing where its score is not above `min_score`: models that always answer (BlazePose) leave
+    their doubt in the score. A frame without the subject counts as missing; a clip without people is missing
+    everything (1.0).
     """
     if not clip.persons:
         return dict.fromkeys(clip.layout.parts, 1.0)
-    missing = (clip.score[0] <= 0).mean(axis=0)  # (V,)
+    missing = (clip.score[0] <= min_score).mean(axis=0)  # (V,)
     return {part: float(missing[list(joints)].mean()) for part, joints in clip.layout.parts.items()}
 
 

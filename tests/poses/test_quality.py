@@ -116,6 +116,14 @@ def test_missing_joints_by_part() -> None:
     assert missing["body"] == pytest.approx((2 + 1.5) / 17)
 
 
+def test_doubtful_joints_may_count_as_missing() -> None:
+    score = np.full((1, 10, 17), 0.9)
+    score[0, :, 15:17] = 0.2
+    clip = _clip(_still(10), score)
+    assert missing_by_part(clip)["legs"] == 0
+    assert missing_by_part(clip, min_score=0.3)["legs"] == pytest.approx(2 / 6)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 12), st.integers(0, 3), st.integers(0, 2**31), st.floats(0, 1))
 def test_any_clip_has_a_quality(frames: int, persons: int, seed: int, missing: float) -> None:
