@@ -171,6 +171,7 @@ def measure(clips: int, seed: int, work: Path) -> list[Measure]:
     start = time.perf_counter()
     merge_caches([as_written], merged)
     merge_s = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     person_frames = clips * FRAMES
     peer = peer_bytes / person_frames
     rows = [
@@ -207,7 +208,6 @@ def measure(clips: int, seed: int, work: Path) -> list[Measure]:
     rows.append(
         Measure("random access, PoseView", median_us(view.read, chosen), "us per clip", "at most 50 us", 50)
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows.append(
         Measure("peak memory, building and merging", peak, "MiB", "the pickle alone", peer_bytes / 2**20)
     )

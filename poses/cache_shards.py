@@ -85,7 +85,8 @@ def named_errors(path: Path) -> Iterator[None]:
         reason = str(error).strip().splitlines()
         raise CorruptShardError(
             f"{path}: expected a whole Parquet file of a pose cache, "
-            f"got {type(error).__name__}: {reason[0][:200] if reason else 'no reason given'}"
+            f"got {type(error).__name__}: {reason[0][:200] if reason else 'no reason given'}; "
+            "delete it, and the next run extracts its clips again"
         ) from error
 
 
@@ -185,8 +186,8 @@ def shard_metadata(path: Path, shard: pq.ParquetFile) -> bytes:
     stored: bytes | None = (shard.schema_arrow.metadata or {}).get(METADATA_KEY)
     if stored is None:
         raise NotACacheError(
-            f"{path}: a Parquet file without the key {METADATA_KEY.decode()!r} in its metadata, "
-            "so this directory is no pose cache"
+            f"{path}: expected a shard of a pose cache, got a Parquet file without the key "
+            f"{METADATA_KEY.decode()!r} in its metadata; move it elsewhere"
         )
     return stored
 
@@ -232,7 +233,8 @@ def rows_of(path: Path, table: pa.Table) -> Iterator[CacheRow]:
     Raises:
         CorruptShardError: a count does not agree with its list, or a status is unknown; names file and clip.
     """
-    lists = {name: _ListColumn(table[name]) for name in ARRAY_COLUMNS}
+    with named_errors(path):
+        lists = {name: _ListColumn(table[name]) for name in ARRAY_COLUMNS}
     columns = {name: table[name].to_pylist() for name in table.column_names if name not in ARRAY_COLUMNS}
     for index in range(table.num_rows):
         scalars = {name: values[index] for name, values in columns.items()}

@@ -27,22 +27,24 @@ from poses.quality import measure_quality
 UNIT_LIMIT = 2**29  # |steps| stay below, so that a zigzag difference fits int32
 NO_BOX = -1
 
+_SMALLEST_PERSON = 16  # px
 _FRAMES_AT_ONCE = 4096  # bounds the temporaries of an hour of video
 _MICROSECONDS = 1_000_000
 _INT64 = np.dtype("<i8")
 
 
 def fitting_step(xy_px: NDArray[np.float32]) -> float:
-    """A step for coordinates of any scale: 1/16 for pixels, finer for normalised ones.
+    """A step for coordinates (..., 2) of any scale: 1/16 for pixels, finer for normalised ones.
 
-    The largest power of two up to 1/16 that still cuts the largest coordinate (..., 2) into 2**16 steps.
+    Where the largest coordinate is below 16 these cannot be pixels of a person; then the step is the power of
+    two that cuts the largest coordinate into 2**15 to 2**16 steps.
     """
     finite = np.abs(xy_px[np.isfinite(xy_px)])
     extent = float(finite.max()) if finite.size else 0.0
-    if extent == 0:
+    if extent == 0 or extent >= _SMALLEST_PERSON:
         return DEFAULT_XY_STEP
     step: float = 2.0 ** max(math.floor(math.log2(extent)) - 15, -100)
-    return min(DEFAULT_XY_STEP, step)
+    return step
 
 
 def encode_clip(
