@@ -50,12 +50,12 @@ class HandLandmarks:
     Attributes:
         xy_px: (21, 2) float32: wrist, then thumb to little finger, four joints each, towards the tip.
         presence: confidence in 0..1 that the crop shows a hand.
-        left: how much the model takes it for a person's left hand, 0..1.
+        right: how much the model takes it for a right hand, 0..1.
     """
 
     xy_px: NDArray[np.float32]
     presence: float
-    left: float
+    right: float
 
     @property
     def region(self) -> Crop:
@@ -70,7 +70,8 @@ class HandLandmarks:
 class HandTrack:
     """What is known of one hand of one person from the frames before."""
 
-    def __init__(self) -> None:
+    def __init__(self, right: bool):
+        self.right = right
         self.last: HandLandmarks | None = None
         self.frames_since_palm = PALM_EVERY_FRAMES
 
@@ -109,7 +110,10 @@ class HandModels:
         if track.frames_since_palm >= PALM_EVERY_FRAMES:
             track.frames_since_palm = 0
             palm = self._palm_near(frame_bgr, rough)
-            track.last = palm and self.landmarks(frame_bgr, palm)
+            hand = palm and self.landmarks(frame_bgr, palm)
+            # The detector may have found the person's other hand, which often lies near.
+            if hand and (hand.right > 0.5) == track.right:
+                track.last = hand
 
     def landmarks(self, frame_bgr: FrameBgr, region: Crop) -> HandLandmarks | None:
         """The hand in a region; None where the model sees none."""

@@ -29,8 +29,8 @@ class PersonParts:
     """Hands and face of one person, followed from frame to frame."""
 
     def __init__(self) -> None:
-        self.left_hand = HandTrack()
-        self.right_hand = HandTrack()
+        self.left_hand = HandTrack(right=False)
+        self.right_hand = HandTrack(right=True)
         self.face = FaceTrack()
 
 
