@@ -355,6 +355,7 @@ _CALLS: dict[str, Callable[[tuple[Any, ...]], Any]] = {
     "_codecs.encode": _encoded,
     "builtins.bytearray": _byte_array,
     "__builtin__.bytearray": _byte_array,
+    "__builtin__.bytes": lambda arguments: bytes(_byte_array(arguments)),
     "collections.OrderedDict": _ordered,
     "collections.defaultdict": lambda _: {},
 }

@@ -164,8 +164,8 @@ def _print(result: dict[str, Any]) -> None:
             print(f"  setting: {name} = {value}")
         for clip in result["first_clips"]:
             print(
-                f"  {clip['clip_id']!r}: {clip['status']}, {clip['persons']} persons, {clip['frames']} frames "
-                f"of {clip['width']}x{clip['height']}"
+                f"  {clip['clip_id']!r}: {clip['status']}, {clip['persons']} persons, "
+                f"{clip['frames']} frames of {clip['width']}x{clip['height']}"
             )
         if result["clips"] > len(result["first_clips"]):
             print(f"  ... {result['clips'] - len(result['first_clips']):,} more")

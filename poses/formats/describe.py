@@ -154,7 +154,8 @@ def describe_csv(path: str | Path) -> Description:
         clips: set[str] = set()
         joints: set[str] = set()
         count = 0
-        for count, row in enumerate(rows, start=1):
+        for row in rows:
+            count += 1
             clips.add(row["clip_id"] or "")
             joints.add(row["joint"] or "")
     joints -= {""}
