@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from importlib import import_module
 
-from fidget.cli import doctor, poses, weights
+TYPE_CHECKING = False  # what type checkers take for typing.TYPE_CHECKING; typing costs a fifth of a start
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 _EPILOG = """\
 examples:
@@ -19,6 +21,13 @@ examples:
 Poses are made by extract-poses. Exit status: 0 all is well, 1 something failed (it is named),
 2 wrong usage. FIDGET_TRACEBACK=1 shows where an error comes from.
 """
+
+
+COMMANDS = {
+    "poses": "look at, check, convert and merge pose caches",
+    "weights": "list, fetch and find the models' weight files",
+    "doctor": "what this machine has and what works",
+}
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -35,11 +44,15 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from importlib.metadata import version
 
-        parser.exit(0, f"fidget {version('fidget')}\n")
+        print(f"fidget {version('fidget')}")
+        parser.exit()
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; importing nothing heavy."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The command line with the verbs and options of one command, or of all where None.
+
+    The modules of the other commands are not imported; the help lists them all the same.
+    """
     parser = OneLineParser(
         prog="fidget",
         description="See micro-actions in interview video, skeleton first.",
@@ -48,9 +61,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    poses.add_parser(verbs)
-    weights.add_parser(verbs)
-    doctor.add_parser(verbs)
+    for name, summary in COMMANDS.items():
+        if command is None or name == command:
+            import_module(f"fidget.cli.{name}").add_parser(verbs)
+        else:
+            verbs.add_parser(name, help=summary)
     return parser
 
 
@@ -64,15 +79,17 @@ def _status_of(error: Exception) -> int | None:
     from fidget.cli.usage import UsageError
     from weights.errors import WeightError
 
-    reader = sys.modules.get("poses.cache_reader")  # not imported: then it did not raise either
-    if isinstance(error, UsageError) or (reader is not None and isinstance(error, reader.NotACacheError)):
+    schema = sys.modules.get("poses.cache_schema")  # not imported: then it did not raise either
+    if isinstance(error, UsageError) or (schema is not None and isinstance(error, schema.NotACacheError)):
         return 2
     return 1 if isinstance(error, (ValueError, OSError, WeightError)) else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    command = next((word for word in words if not word.startswith("-")), "")
+    args = build_parser(command).parse_args(words)
     try:
         status: int = args.run(args)
         sys.stdout.flush()

@@ -6,6 +6,9 @@ import argparse
 
 from fidget.cli import (
     poses_check,
+    poses_export,
+    poses_import,
+    poses_inspect,
     poses_merge,
     poses_preview,
     poses_quality,
@@ -30,9 +33,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for verb in (
+        poses_inspect,
         poses_check,
         poses_quality,
         poses_preview,
         poses_merge,
+        poses_export,
+        poses_import,
     ):
         verb.add_parser(verbs)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidget.reports.drawing import PLAIN_BGR, ascii_label, label_width_px, put_label
+from fidget.reports.quality_rows import percent
 from fidget.reports.whole_file import replacing
 
 FRAMES_PER_CLIP = 4
@@ -59,13 +60,14 @@ def _strip(entry: SheetEntry) -> NDArray[np.uint8]:
     strip = np.full((_HEADER_PX + pictures.shape[0], _STRIP_PX, 3), PLAIN_BGR, np.uint8)
     strip[_HEADER_PX:, : pictures.shape[1]] = pictures
     good = entry.person_share >= 0.9
-    # Rounded down: 100 % is said only of a clip with a person in every frame.
-    share = f"person in {int(entry.person_share * 100)} %"
+    share = f"person in {percent(entry.person_share)}"
     share_px = label_width_px(share, 0.5)
     put_label(strip, ascii_label(entry.name, 58), 6, 22, 0.5, outline=False)
     put_label(strip, share, _STRIP_PX - share_px - 6, 22, 0.5, _GOOD_BGR if good else _BAD_BGR, outline=False)
     if entry.remark:
-        put_label(strip, ascii_label(entry.remark, 105), 6, _HEADER_PX + 12, 0.4, (170, 170, 170))
+        put_label(
+            strip, ascii_label(entry.remark, 105), 6, _HEADER_PX + 12, 0.4, (170, 170, 170), outline=False
+        )
     return strip
 
 

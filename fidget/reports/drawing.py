@@ -92,7 +92,7 @@ def draw_person(
     shown = (score >= LOWEST_SHOWN_SCORE) & near
     if not shown.any():
         return
-    thick = int(np.clip(round(size_px / 180), 1, 8))
+    thick = int(np.clip(round(size_px / 130), 1, 8))
     fixed = np.where(near[:, None], xy_px * 16, 0).round().astype(np.int64)  # (V, 2), 1/16 px for OpenCV
     # Alpha by score: strong shapes over the frame, then weak ones into a copy that is blended in.
     alphas = np.clip(0.25 + 0.75 * score, 0, 1)
@@ -185,12 +185,11 @@ def put_label(
 
     text = ascii_label(text, longest=200)
     thick = max(1, round(scale * 1.6))
-    where = (int(left_px), int(baseline_px))
-    if outline:
-        cv2.putText(
-            frame_bgr, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), thick + 2, cv2.LINE_AA
-        )
-    cv2.putText(frame_bgr, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thick, cv2.LINE_AA)
+    # A shadow of the same thickness: the width of a letter depends on it in OpenCV 5.
+    shadows = ((-1, -1), (1, -1), (-1, 1), (1, 1)) if outline else ()
+    for x, y, ink in (*((dx, dy, (0, 0, 0)) for dx, dy in shadows), (0, 0, colour)):
+        where = (int(left_px) + x, int(baseline_px) + y)
+        cv2.putText(frame_bgr, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, thick, cv2.LINE_AA)
 
 
 def label_width_px(text: str, scale: float) -> int:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from fidget.reports.quality_rows import ALL_FRAMES_SHARE, FEW_FRAMES_SHARE, LOW_SCORE, QualityRow
+from fidget.reports.quality_rows import ALL_FRAMES_SHARE, FEW_FRAMES_SHARE, LOW_SCORE, QualityRow, percent
 from fidget.reports.whole_file import replacing
 from poses.cache_schema import CacheMetadata
 
 MOST_ROWS = 2000
-_SHOWN_PARTS = ("body", "hands", "face", "feet")
+_SHOWN_PARTS = ("body", "face", "arms", "hands", "legs", "feet")
 
 
 def visible(text: str) -> str:
@@ -38,14 +38,6 @@ def _bar_cell(share: float | None, label: str, colour: str) -> str:
     if share is None:
         return _cell('<span class="soft">-</span>', None)
     return _cell(f'<span class="value">{label}{_bar(share, colour)}</span>', f"{share:.6f}")
-
-
-def percent(share: float) -> str:
-    """Whole per cent, never rounded up to 100 nor down to 0."""
-    whole = int(share * 100 + 0.5)
-    if (whole >= 100) != (share >= 1) or (whole <= 0) != (share <= 0):
-        return "> 99 %" if share > 0.5 else "< 1 %"
-    return f"{whole} %"
 
 
 def _colour(value: float | None, bad_below: float, good_from: float) -> str:

@@ -84,7 +84,7 @@ def judge(row: QualityRow) -> tuple[Verdict, list[str]]:
         return "drop", ["no person in any frame", *([row.error] if row.error else [])]
     reasons = [row.error] if row.error else []
     if share < ALL_FRAMES_SHARE:
-        reasons.append(f"no person in {_percent(1 - share)} of frames")
+        reasons.append(f"no person in {percent(1 - share)} of frames")
     if row.mean_score is not None and row.mean_score < LOW_SCORE:
         reasons.append(f"mean score {row.mean_score:.2f}")
     if row.clarity == 0:
@@ -92,8 +92,12 @@ def judge(row: QualityRow) -> tuple[Verdict, list[str]]:
     return ("drop" if share < FEW_FRAMES_SHARE else "look" if reasons else "keep"), reasons
 
 
-def _percent(share: float) -> str:
-    return f"{share * 100:.0f} %" if share >= 0.01 else f"{share * 100:.1f} %"
+def percent(share: float) -> str:
+    """Whole per cent, never rounded up to 100 nor down to 0."""
+    whole = int(share * 100 + 0.5)
+    if (whole >= 100) != (share >= 1) or (whole <= 0) != (share <= 0):
+        return "> 99 %" if share > 0.5 else "< 1 %"
+    return f"{whole} %"
 
 
 def quality_rows(cache: PoseCache) -> Iterator[QualityRow]:
