@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from poses.layout import Layout
 
 INSTALL = (
-    'pip install "fidget[mmpose]" "setuptools<81", then pip install --no-deps mmdet==3.3.0 mmpose==1.3.2; '
-    "docs/mmpose.md has all the steps"
+    'pip install "fidget[mmpose]", then pip install --no-deps mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 '
+    "mmpose==1.3.2; docs/mmpose.md has all the steps"
 )
 
 

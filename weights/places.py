@@ -37,6 +37,15 @@ def weights_dir() -> Path:
     return weights_dirs()[0]
 
 
+def is_writable(directory: Path) -> bool:
+    """Whether files may be made here; a directory marked read-only is left alone even by root."""
+    try:
+        marked = os.name == "posix" and not directory.stat().st_mode & 0o222
+    except OSError:
+        return False
+    return not marked and os.access(directory, os.W_OK | os.X_OK)
+
+
 def writable_dir() -> Path:
     """The first of them that can be written, made if need be.
 
@@ -50,7 +59,7 @@ def writable_dir() -> Path:
         except OSError as error:
             refusals.append(f"{directory}: {error.strerror}")
             continue
-        if os.access(directory, os.W_OK | os.X_OK):
+        if is_writable(directory):
             return directory
         refusals.append(f"{directory}: not writable")
     raise WeightError(

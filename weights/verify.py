@@ -11,6 +11,7 @@ from pathlib import Path
 from weights.errors import DownloadError, HashMismatchError
 from weights.lock import locked
 from weights.manifest import Weight
+from weights.places import is_writable
 
 RECORD_NAME = "recorded-sha256.toml"
 _LOCK_TIMEOUT_S = 30.0
@@ -53,8 +54,9 @@ def cached_sha256(path: Path) -> str:
 
 def remember(path: Path, sha256: str) -> None:
     """Keep a file's hash beside it for `cached_sha256`; a read-only place is no trouble."""
-    with contextlib.suppress(OSError):
-        replace_text(_stamp_path(path), _stamp(path, sha256))
+    if is_writable(path.parent):
+        with contextlib.suppress(OSError):
+            replace_text(_stamp_path(path), _stamp(path, sha256))
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -109,10 +111,10 @@ def verify(weight: Weight, path: Path, *, trust_stamp: bool = True) -> str:
     """
     sha256 = cached_sha256(path) if trust_stamp else file_sha256(path)
     expected = expected_sha256(weight, path.parent)
-    if expected is None:
+    if expected is None and is_writable(path.parent):
         with contextlib.suppress(OSError, DownloadError):
             record(weight, path.parent, sha256)
-    elif sha256 != expected[0]:
+    elif expected is not None and sha256 != expected[0]:
         raise HashMismatchError(
             f"{path}: expected SHA-256 {expected[0]} ({expected[1]}), got {sha256}; "
             f"remove the file and run `fidget weights fetch {weight.name}`"

@@ -172,7 +172,7 @@ def test_without_mmpose_the_message_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "model.pth").write_text("")
     monkeypatch.setitem(sys.modules, "mmpose", None)
     with pytest.raises(
-        MmposeMissingError, match=r"pip install --no-deps mmdet==3.3.0 mmpose==1.3.2.*docs/mmpose.md"
+        MmposeMissingError, match=r"pip install --no-deps mmengine==0.10.7 .*mmpose==1.3.2.*docs/mmpose.md"
     ):
         build(tmp_path)
 
