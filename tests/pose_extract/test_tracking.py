@@ -151,6 +151,47 @@ def test_a_walker_is_expected_where_he_must_have_got_to() -> None:
     assert _left(tracks, 1 - walker)[-1] == 100
 
 
+def _two_in_one_place(t: int) -> FramePeople:
+    """Two poses in nearly one box, the second upside down; which comes first changes from frame to frame."""
+    both = _frame((200, 100, 80, 240), (203, 102, 80, 240))
+    both.xy_px[1, :, 1] = 442 - both.xy_px[1, :, 1]
+    order = [t % 2, 1 - t % 2]
+    boxes = both.box_px + np.random.default_rng(t).normal(0, 3, (2, 4)).astype(np.float32)
+    return FramePeople(both.xy_px[order], both.score, boxes, both.box_score)
+
+
+def test_where_boxes_cannot_tell_joints_do() -> None:
+    tracks = _track([_two_in_one_place(t) for t in range(20)])
+    assert len(tracks.track_ids) == 2
+    for person in range(2):
+        assert np.ptp(tracks.xy_px[person, :, 0, 1]) == 0  # the nose stays up, or down
+
+
+def test_where_joints_cannot_tell_boxes_do() -> None:
+    frames = [_frame((100, 100, 80, 240), (400, 100, 80, 240)) for _ in range(20)]
+    frames[10].xy_px[1] = (470, 110)  # a wrecked pose: all joints in one corner
+    tracks = _track(frames)
+    assert len(tracks.track_ids) == 2 and np.isfinite(tracks.box_px).all()
+
+
+def test_a_person_in_sight_comes_before_one_out_of_sight() -> None:
+    first, second, between = (200, 100, 80, 240), (240, 100, 80, 240), (220, 100, 80, 240)
+    tracks = _track([_frame(first, second)] * 20 + [_frame(second)] * 10 + [_frame(between)])
+    last = {int(i): box for i, box in zip(tracks.track_ids, tracks.box_px[:, -1, 0], strict=True)}
+    assert np.isnan(last[0]) and last[1] == 220
+
+
+def test_a_walker_who_is_found_now_and_then_is_expected_at_the_right_pace() -> None:
+    walk = [_frame((20 + 6 * t, 100, 80, 240)) for t in range(90)]
+    frames = [f if t % 4 == 0 else FramePeople.nobody(17) for t, f in enumerate(walk)]
+    assert len(_track(frames).track_ids) == 1
+
+
+def test_left_and_right_of_the_centre_count_alike() -> None:
+    for people in [((20, 100, 80, 240), (540, 100, 80, 240)), ((540, 100, 80, 240), (20, 100, 80, 240))]:
+        assert _track([_frame(*people)] * 10).track_ids.tolist() == [0, 1]
+
+
 def test_the_main_subject_comes_first() -> None:
     big_aside, small_central, big_central = (0, 40, 140, 400), (300, 200, 40, 100), (250, 40, 140, 400)
     tracks = _track([_frame(big_aside, small_central, big_central)] * 30)
@@ -241,6 +282,36 @@ def test_a_reused_buffer_does_not_rewrite_the_past() -> None:
         frame.box_px[:] += 5
     assert _left(tracks := tracker.finish(), 0).tolist() == [100 + 5 * t for t in range(8)]
     assert tracks.xy_px[0, 0, 0, 0] == 140
+
+
+def test_a_reused_buffer_does_not_make_a_stranger_the_same() -> None:
+    buffer, stranger = _frame((20, 100, 80, 240)), _frame((500, 100, 80, 240))
+    tracker = ClipTracker(LAYOUT, FRAME_HW, 2)
+    for t in range(20):
+        if t == 10:
+            buffer.xy_px[:], buffer.box_px[:] = stranger.xy_px, stranger.box_px
+        tracker.update(buffer)
+    assert len(tracker.finish().track_ids) == 2
+
+
+def test_a_reused_buffer_does_not_confuse_people_either() -> None:
+    buffer = _two_in_one_place(0)
+    tracker = ClipTracker(LAYOUT, FRAME_HW, 2)
+    for t in range(20):
+        now = _two_in_one_place(t)
+        buffer.xy_px[:], buffer.box_px[:] = now.xy_px, now.box_px
+        tracker.update(buffer)
+    tracks = tracker.finish()
+    assert all(np.ptp(tracks.xy_px[person, :, 0, 1]) == 0 for person in range(2))
+
+
+def test_who_makes_way_for_someone_larger_is_not_forgotten() -> None:
+    others = [(100.0 * i, 400, 60, 70) for i in range(5)]
+    frames = [_frame((250, 10, 140, 360), *others)] * 50
+    frames += [_frame((250 + t, 10 + t, 140 - 2 * t, 360 - 5 * t), *others) for t in range(65)]
+    frames += [_frame((560, 300, 75, 90), (314, 74, 12, 40), *others)] * 10
+    tracks = _track(frames, max_persons=2)
+    assert tracks.track_ids[0] == 0 and _left(tracks, 0)[0] == 250
 
 
 def test_a_crowd_does_not_keep_the_main_subject_out() -> None:

@@ -64,6 +64,8 @@ def test_motion_of_a_tenth_of_the_joints_is_their_range() -> None:
         xy[0, :, joint] += np.stack([30 * swing, 40 * swing], axis=-1)
     assert measure_quality(_clip(xy)).motion_px == pytest.approx(90, rel=1e-4)  # 5 % to 95 %
     assert measure_quality(_clip(_still())).motion_px == 0
+    xy[0, :, 8:10] = _still(201)[0, :, 8:10]  # a single wild joint is not movement
+    assert measure_quality(_clip(xy)).motion_px == 0
 
 
 def test_shares_and_scores() -> None:
