@@ -135,11 +135,9 @@ def refine_from_heatmap(
     cell = np.floor(xy * np.float32((width, height))).astype(np.int64)  # (J, 2)
     columns, rows = cell[:, :1] + reach, cell[:, 1:] + reach  # (J, kernel)
     inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
-    logits = heatmap[
-        rows.clip(0, height - 1)[:, :, None],
-        columns.clip(0, width - 1)[:, None, :],
-        np.arange(joints)[:, None, None],
-    ]  # (J, kernel, kernel)
+    safe_rows = np.minimum(np.maximum(rows, 0), height - 1)[:, :, None]
+    safe_columns = np.minimum(np.maximum(columns, 0), width - 1)[:, None, :]
+    logits = heatmap[safe_rows, safe_columns, np.arange(joints)[:, None, None]]  # (J, kernel, kernel)
     weight = _sigmoid(logits) * inside
     total = weight.sum(axis=(1, 2))
     sure = (weight.max(axis=(1, 2)) >= min_confidence) & (total > 0)

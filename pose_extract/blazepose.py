@@ -68,7 +68,7 @@ class BlazePoseEstimator:
         MissingWeightError: a weight file is not there; the message says how to get it.
     """
 
-    batch = 4
+    batch = 2
 
     def __init__(self, layout: Layout, max_persons: int, detect_every_frames: int, threads: int = 1):
         if layout.name not in LAYOUTS:

@@ -107,7 +107,7 @@ def warp(
     border: Sequence[int] | None = BLACK,
     out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw (H, W, 3) `frame` through `matrix` into (h, w, 3), bilinearly.
+    """Draw (H, W, C) `frame` through `matrix` into (h, w, C), bilinearly.
 
     Args:
         frame: any image cv2 takes.
@@ -130,3 +130,57 @@ def warp(
         borderValue=colour,
     )
     return drawn
+
+
+class CropWarper:
+    """Draws crops of BGR frames, one size of output, as fast as cold memory allows.
+
+    The part of the frame that the crop covers is first copied, in order, into a four-channel buffer that
+    stays in the cache, and drawn from there. A slightly turned crop visits the frame's rows in an order
+    that memory dislikes, and OpenCV draws four channels faster than three: on frames that come from a
+    decoder this takes a quarter of the time of `warp`, and the pixels are the same to the last bit but one.
+
+    Args:
+        out_hw: height and width of the output.
+    """
+
+    def __init__(self, out_hw: tuple[int, int]):
+        self.out_hw = out_hw
+        self._drawn = np.empty((*out_hw, 4), np.uint8)
+        self._buffer = np.empty(0, np.uint8)
+
+    def draw(self, frame_bgr: NDArray[np.uint8], crop: Crop) -> tuple[NDArray[np.uint8], Matrix]:
+        """The crop as (h, w, 4) BGRA, black outside the frame, and the matrix from frame to output pixels.
+
+        The drawn array is the same one at every call: use it before the next.
+        """
+        import cv2
+
+        matrix = crop_matrix(crop, self.out_hw)
+        x0, y0, x1, y1 = _covered(crop, frame_bgr.shape[:2])
+        if x1 <= x0 or y1 <= y0:
+            self._drawn[...] = 0
+            return self._drawn, matrix
+        needed = (y1 - y0) * (x1 - x0) * 4
+        if len(self._buffer) < needed:
+            self._buffer = np.empty(needed, np.uint8)
+        part = self._buffer[:needed].reshape(y1 - y0, x1 - x0, 4)
+        cv2.cvtColor(frame_bgr[y0:y1, x0:x1], cv2.COLOR_BGR2BGRA, dst=part)
+        of_part = matrix.copy()
+        of_part[:, 2] += x0 * matrix[:, 0] + y0 * matrix[:, 1]
+        warp(part, of_part, self.out_hw, border=(0, 0, 0, 0), out=self._drawn)
+        return self._drawn, matrix
+
+
+def _covered(crop: Crop, frame_hw: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Columns x0..x1 and rows y0..y1 of the frame that a crop may read, neighbours for blending included."""
+    cos, sin = abs(math.cos(crop.angle_rad)), abs(math.sin(crop.angle_rad))
+    reach_x = (crop.size_px[0] * cos + crop.size_px[1] * sin) / 2 + 2
+    reach_y = (crop.size_px[0] * sin + crop.size_px[1] * cos) / 2 + 2
+    x, y = crop.center_px
+    return (
+        max(math.floor(x - reach_x), 0),
+        max(math.floor(y - reach_y), 0),
+        min(math.ceil(x + reach_x) + 1, frame_hw[1]),
+        min(math.ceil(y + reach_y) + 1, frame_hw[0]),
+    )

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pose_extract.geometry import Crop, apply, crop_matrix, crop_of_box, invert, letterbox_crop, warp
+from pose_extract.geometry import (
+    Crop,
+    CropWarper,
+    apply,
+    crop_matrix,
+    crop_of_box,
+    invert,
+    letterbox_crop,
+    warp,
+)
 
 crops = st.builds(
     Crop,
@@ -121,3 +130,30 @@ def test_a_crop_that_is_none_is_refused(bad):
 def test_a_flat_matrix_has_no_inverse():
     with pytest.raises(ValueError, match="determinant"):
         invert([[1, 2, 0], [2, 4, 0]])
+
+
+@given(
+    st.tuples(st.floats(-60, 160), st.floats(-60, 140)),
+    st.tuples(st.floats(4, 300), st.floats(4, 300)),
+    st.floats(-4, 4),
+)
+@settings(max_examples=60)
+def test_the_warper_draws_what_warp_draws(center, size, angle):
+    y, x, channel = np.mgrid[:80, :100, :3]
+    frame = (127 + 60 * np.sin(x / 5 + channel) + 60 * np.cos(y / 4)).astype(np.uint8)
+    crop = Crop(center, size, angle)
+    drawn, matrix = CropWarper((48, 64)).draw(frame, crop)
+    np.testing.assert_array_equal(matrix, crop_matrix(crop, (48, 64)))
+    expected = warp(frame, matrix, (48, 64))
+    assert np.abs(drawn[..., :3].astype(int) - expected).max() <= 1
+
+
+def test_one_warper_serves_large_and_small_crops_and_none():
+    frame = np.full((60, 80, 3), 9, np.uint8)
+    warper = CropWarper((8, 8))
+    for crop, value in (
+        (Crop((40, 30), (20, 20)), 9),
+        (Crop((900, 30), (20, 20)), 0),
+        (Crop((40, 30), (40, 40)), 9),
+    ):
+        assert (warper.draw(frame, crop)[0][..., :3] == value).all()
