@@ -1,14 +1,14 @@
 """Boxes of people between two frames that a detector has seen: who stayed, who came, who left, and when.
 
-A person seen at both ends is where the straight line between the two boxes says. A person seen at one end
-only is searched for: the detector looks at the frame halfway, then halfway into the half that holds the
-change, until it is known to the frame. So people who stay cost nothing, and one who enters a window of ten
-frames costs four looks at most.
+A person seen at both ends is where the straight line between the two boxes says. Where somebody is seen at
+one end only, the detector looks at the frame halfway, and so on into each half in which somebody still has no
+partner. So people who stay cost nothing, one who enters a window of ten frames costs four looks at most and
+is known to the frame, and one who runs faster than boxes overlap is detected in every frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,7 +79,7 @@ def follow_people(
     frame_hw: tuple[int, int],
     max_people: int,
 ) -> list[BoxPath]:
-    """Paths of the most prominent people between frame 0 and frame `last`, most prominent first.
+    """Paths of people between frame 0 and frame `last`, most prominent first.
 
     Marks those at the end who are believed in as known, for the frames that follow.
 
@@ -87,23 +87,19 @@ def follow_people(
         start: detections of frame 0.
         end: detections of frame `last`; None where frame 0 is all there is.
         last: the other end.
-        look: detections of a frame in between; it should remember, the same frame is asked for repeatedly.
+        look: detections of a frame in between; asked once a frame at most.
         frame_hw: to judge who is central.
-        max_people: how many to follow.
+        max_people: the detector looks again only for those who are among so many most prominent.
     """
-    paths = _pair(start, end, last)
-    paths = [path for path in paths if _believed(path, start, end, last)]
-    paths.sort(key=lambda path: -_prominence(path, frame_hw))
-    paths = paths[:max_people]
+    window = _Window(look, frame_hw, max_people)
+    at_start = window.begin(start, 0, range(len(start.boxes)))
     if end is not None:
-        for path in paths:
-            if last not in path.seen:
-                _search(path, 0, last, paths, look)
-            elif 0 not in path.seen:
-                _search(path, last, 0, paths, look)
-            if last in path.seen:
-                end.known[path.seen[last][0]] = True
-    return paths
+        window.link(0, last, at_start, window.begin(end, last, range(len(end.boxes))))
+    paths = [path for path in window.paths() if window.believed(path)]
+    for path in paths:
+        if end is not None and last in path.seen:
+            end.known[path.seen[last][0]] = True
+    return sorted(paths, key=lambda path: -prominence(path, frame_hw))
 
 
 def recognise(
@@ -115,34 +111,7 @@ def recognise(
     return {passing[row][0]: column for row, column in match(boxes, detections.boxes, min_iou)}
 
 
-def _pair(start: Detections, end: Detections | None, last: int) -> list[BoxPath]:
-    from_start = [BoxPath() for _ in start.boxes]
-    for index, path in enumerate(from_start):
-        path.see(0, index, start)
-    if end is None:
-        return from_start
-    pairs = {j: i for i, j in match(start.boxes, end.boxes, MIN_IOU)}
-    newcomers = []
-    for index in range(len(end.boxes)):
-        path = from_start[pairs[index]] if index in pairs else BoxPath()
-        path.see(last, index, end)
-        if index not in pairs:
-            newcomers.append(path)
-    return from_start + newcomers
-
-
-def _believed(path: BoxPath, start: Detections, end: Detections | None, last: int) -> bool:
-    if any(score >= STARTS_AT for _, _, score in path.seen.values()):
-        return True
-    ends = ((0, start), (last, end))
-    return any(
-        frame in path.seen and bool(detections.known[path.seen[frame][0]])
-        for frame, detections in ends
-        if detections is not None
-    )
-
-
-def _prominence(path: BoxPath, frame_hw: tuple[int, int]) -> float:
+def prominence(path: BoxPath, frame_hw: tuple[int, int]) -> float:
     """Mean area of the boxes, half as much in a corner of the frame as in its centre."""
     boxes = np.array([box for _, box, _ in path.seen.values()], np.float64)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -151,17 +120,65 @@ def _prominence(path: BoxPath, frame_hw: tuple[int, int]) -> float:
     return float(np.mean(areas(boxes) * (1 - 0.5 * off_centre)))
 
 
-def _search(
-    path: BoxPath, seen: int, unseen: int, paths: Sequence[BoxPath], look: Callable[[int], Detections]
-) -> None:
-    """Find how far a path goes from a frame where it was seen towards one where it was not."""
-    others = [other for other in paths if other is not path]
-    while abs(unseen - seen) > 1:
-        middle = (seen + unseen) // 2
-        detections = look(middle)
-        # for this look the path is where it was last seen; the others keep what is theirs
-        probe = BoxPath({middle: path.seen[seen]})
-        found = recognise([probe, *others], middle, detections)
-        for index, column in found.items():
-            ([path, *others][index]).see(middle, column, detections)
-        seen, unseen = (middle, unseen) if 0 in found else (seen, middle)
+class _Window:
+    """Links what was seen in some frames of one window into paths, and looks where that does not do."""
+
+    def __init__(self, look: Callable[[int], Detections], frame_hw: tuple[int, int], max_people: int) -> None:
+        self._look, self._frame_hw, self._max_people = look, frame_hw, max_people
+        self._pieces: list[BoxPath] = []  # linked ones share one `seen`
+        self._known: set[int] = set()  # ids of `seen` of people believed in before
+
+    def begin(self, detections: Detections, frame: int, indices: Iterable[int]) -> list[BoxPath]:
+        """New pieces for some detections of a frame."""
+        pieces = [BoxPath() for _ in indices]
+        for piece, index in zip(pieces, indices, strict=True):
+            piece.see(frame, index, detections)
+            if detections.known[index]:
+                self._known.add(id(piece.seen))
+        self._pieces += pieces
+        return pieces
+
+    def paths(self) -> list[BoxPath]:
+        """Each path once."""
+        return list({id(piece.seen): piece for piece in self._pieces}.values())
+
+    def believed(self, path: BoxPath) -> bool:
+        """Whether this is a person: surely seen somewhere, or known before."""
+        return id(path.seen) in self._known or any(score >= STARTS_AT for _, _, score in path.seen.values())
+
+    def link(self, first: int, last: int, at_first: list[BoxPath], at_last: list[BoxPath]) -> None:
+        """Join pieces seen at two frames; look in between for those who have no partner."""
+        boxes_first = np.array([piece.seen[first][1] for piece in at_first], np.float32).reshape(-1, 4)
+        boxes_last = np.array([piece.seen[last][1] for piece in at_last], np.float32).reshape(-1, 4)
+        pairs = match(boxes_first, boxes_last, MIN_IOU)
+        for i, j in pairs:
+            self._join(at_first[i], at_last[j])
+        alone_first = [p for i, p in enumerate(at_first) if i not in {i for i, _ in pairs}]
+        alone_last = [p for j, p in enumerate(at_last) if j not in {j for _, j in pairs}]
+        wanted = [p for p in alone_first if self._matters(p, first)]
+        wanted += [p for p in alone_last if self._matters(p, last)]
+        if last - first < 2 or not wanted:
+            return
+        middle = (first + last) // 2
+        detections = self._look(middle)
+        passing = self.paths()
+        taken = recognise(passing, middle, detections)
+        for index, column in taken.items():
+            passing[index].see(middle, column, detections)
+        free = sorted(set(range(len(detections.boxes))) - set(taken.values()))
+        at_middle = self.begin(detections, middle, free)
+        self.link(first, middle, alone_first, at_middle)
+        self.link(middle, last, at_middle, alone_last)
+
+    def _join(self, path: BoxPath, piece: BoxPath) -> None:
+        """Give a path another sighting; `piece` is later and has that one only."""
+        path.seen.update(piece.seen)
+        piece.seen = path.seen
+
+    def _matters(self, path: BoxPath, frame: int) -> bool:
+        """Whether this is a person, and among the most prominent ones of the frame."""
+        if not self.believed(path):
+            return False
+        here = [other for other in self.paths() if self.believed(other) and other.at(frame) is not None]
+        own = prominence(path, self._frame_hw)
+        return sum(prominence(other, self._frame_hw) > own for other in here) < self._max_people

@@ -69,10 +69,9 @@ class RtmPose:
             ValueError: the file's input is of another size.
         """
         shape = session.input_shapes[0]
-        if any(isinstance(a, int) and a != b for a, b in zip(shape[1:], (3, *input_hw), strict=False)):
-            raise ValueError(
-                f"{session.path.name}: expected an input (N, 3, {input_hw}), the file has {shape}"
-            )
+        wanted = ["N", 3, *input_hw]
+        if any(isinstance(a, int) and a != b for a, b in zip(shape[1:], wanted[1:], strict=False)):
+            raise ValueError(f"{session.path.name}: expected an input {wanted}, the file has {shape}")
         self.session = session
         self.layout = layout
         self._input_hw = input_hw

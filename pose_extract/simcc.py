@@ -49,8 +49,12 @@ def decode_simcc(
     if simcc_x.ndim != 3 or simcc_y.ndim != 3 or simcc_x.shape[:2] != simcc_y.shape[:2]:
         raise ValueError(f"expected SimCC (N, V, Wx) and (N, V, Wy), got {simcc_x.shape} and {simcc_y.shape}")
     n, v = simcc_x.shape[:2]
-    x, highest_x = peaks(simcc_x.reshape(n * v, -1), label_sigma_bins(simcc_x.shape[2], split_ratio))
-    y, highest_y = peaks(simcc_y.reshape(n * v, -1), label_sigma_bins(simcc_y.shape[2], split_ratio))
+    x, highest_x = peaks(
+        simcc_x.reshape(n * v, simcc_x.shape[2]), label_sigma_bins(simcc_x.shape[2], split_ratio)
+    )
+    y, highest_y = peaks(
+        simcc_y.reshape(n * v, simcc_y.shape[2]), label_sigma_bins(simcc_y.shape[2], split_ratio)
+    )
     score = np.clip(np.minimum(highest_x, highest_y) / peak, 0, 1)  # NaN stays NaN
     found = score > 0
     xy = np.where(found[:, None], np.stack([x, y], axis=1) / split_ratio, np.nan)

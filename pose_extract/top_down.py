@@ -154,13 +154,13 @@ class TopDownClip:
         return [self._frame_people(frame, people) for frame in range(len(self._frames))]
 
     def _pose(self, paths: Sequence[BoxPath], frames: Sequence[int]) -> list[_Sighting]:
-        """Joints of everyone whose path passes through these frames."""
-        placed = [
-            (index, frame, *place)
-            for frame in frames
-            for index, path in enumerate(paths)
-            if (place := path.at(frame)) is not None
-        ]
+        """Joints of the most prominent people in each of these frames."""
+        placed = []
+        for frame in frames:
+            here = [
+                (i, frame, *place) for i, path in enumerate(paths) if (place := path.at(frame)) is not None
+            ]
+            placed += here[: self._estimator.max_people]
         return self._pose_boxes(placed)
 
     def _pose_boxes(self, placed: Sequence[tuple[int, int, NDArray[np.float32], float]]) -> list[_Sighting]:
