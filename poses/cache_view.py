@@ -69,7 +69,10 @@ class PoseView:
         self._map()
 
     def _map(self) -> None:
-        records = np.load(self.folder / "index.npy", allow_pickle=False)
+        try:
+            records = np.load(self.folder / "index.npy", allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise ValueError(f"{self.folder}: the view cannot be read ({error}); delete it") from error
         if records.dtype != _RECORD or len(records) != len(self._number):
             raise ValueError(f"{self.folder}: the view does not belong to {self._directory}; delete it")
         size = (self.folder / "data.bin").stat().st_size
@@ -204,19 +207,23 @@ def _write_clips(cache: PoseCache, file: BinaryIO) -> Iterator[tuple[int | bool 
             if row.status == "failed":
                 continue
             check_row(row, cache.layout)
-            units, origin = _narrowed(row, len(cache.layout.joints))
+            gaps = bool(row.score.size) and int(row.score.min()) == 0
+            units, origin = _narrowed(row, len(cache.layout.joints), gaps)
             content = units.tobytes() + row.score.tobytes()
             content += bytes(-len(content) % _ALIGNMENT)
             file.write(content)
-            gaps = bool(row.score.size) and int(row.score.min()) == 0
             wide = units.dtype == np.int32
             yield (offset, row.persons, row.frames, origin, wide, gaps, row.xy_step)
             offset += len(content)
 
 
-def _narrowed(row: CacheRow, joints: int) -> tuple[NDArray[np.int16] | NDArray[np.int32], int]:
+def _narrowed(row: CacheRow, joints: int, gaps: bool) -> tuple[NDArray[np.int16] | NDArray[np.int32], int]:
     """Coordinates as steps from an origin, in the narrowest type that holds them."""
     units = running_sum(row.xy.reshape(row.persons * row.frames, 2 * joints), row.frames)
+    if gaps:  # what stands at a missing joint is never read; it shall not widen the range
+        found = row.score > 0
+        units = units.reshape(-1, 2)  # (M * T * V, 2)
+        units[~found] = units[found][0] if found.any() else 0
     low, high = (int(units.min()), int(units.max())) if units.size else (0, 0)
     if low >= -(2**15) and high < 2**15:
         return units.astype(np.int16), 0

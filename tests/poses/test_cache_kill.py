@@ -18,7 +18,7 @@ from poses.cache_writer import CacheWriter
 
 ROUNDS = 10
 
-# Writes clips that are not there yet and makes every fifth old one anew, as a job does with changed videos.
+# Goes on until it is killed: adds the clips that are absent, then makes some anew, as if videos changed.
 WRITING = """
 import sys
 sys.path.insert(0, sys.argv[2])
@@ -30,11 +30,11 @@ rng = np.random.default_rng(int(sys.argv[3]))
 rows = [make_row(f"clip {number}", rng, frames=30) for number in range(40)]
 with CacheWriter(sys.argv[1], METADATA, rows_per_shard=3) as writer:
     print("ready", flush=True)
-    writer.remove([row.clip_id for row in rows[:: int(sys.argv[3]) + 2]])
-    for row in rows:
-        if row.clip_id not in writer:
-            writer.add(row)
-            writer.remove([row.clip_id]) if rng.uniform() < 0.2 else None
+    while True:
+        for row in rows:
+            if row.clip_id not in writer:
+                writer.add(row)
+        writer.remove([row.clip_id for row in rows if rng.uniform() < 0.3])
 """
 
 
@@ -42,7 +42,6 @@ with CacheWriter(sys.argv[1], METADATA, rows_per_shard=3) as writer:
 def test_a_killed_writer_loses_its_last_rows_at_most(tmp_path: Path) -> None:
     rng = np.random.default_rng(2024)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    killed = 0
     for attempt in range(ROUNDS):
         command = [sys.executable, "-c", WRITING, str(tmp_path), str(Path(__file__).parent), str(attempt)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as writer:
@@ -50,13 +49,12 @@ def test_a_killed_writer_loses_its_last_rows_at_most(tmp_path: Path) -> None:
             assert writer.stdout.readline() == "ready\n"
             time.sleep(rng.uniform(0, 0.06))
             writer.kill()
-            killed += writer.wait() == -9
+            assert writer.wait() == -9
         cache = PoseCache(tmp_path)
         assert len(set(cache.clip_ids)) == len(cache.clip_ids)
         result = check_cache(tmp_path)
         assert result.problems == ()
         assert result.rows == len(cache)
-    assert killed >= ROUNDS / 2  # or the moments were not random but late
     with CacheWriter(tmp_path, METADATA) as last:
         assert list(tmp_path.glob(".writing-*")) == []
         for number in range(40):
