@@ -100,11 +100,9 @@ def _known(cache: Path) -> dict[str, tuple[SourceStamp, str, str]]:
     if not cache.is_dir() or not any(cache.iterdir()):
         return {}
     reader = PoseCache(cache)
-    errors = dict(
-        zip(*(reader.table(["clip_id", "error"]).column(i).to_pylist() for i in (0, 1)), strict=True)
-    )
+    errors = reader.failed()
     return {
-        clip_id: (stamp, status, errors[clip_id] or "")
+        clip_id: (stamp, status, errors.get(clip_id, ""))
         for clip_id, (stamp, status) in reader.stamps().items()
     }
 

@@ -17,6 +17,7 @@ from poses.cache_schema import (
     CacheMetadata,
     CacheMismatchError,
     CacheRow,
+    NotACacheError,
     metadata_differences,
     rows_to_table,
     stored_joints,
@@ -58,7 +59,7 @@ class CacheWriter:
     Raises:
         CacheMismatchError: the directory holds a cache of another layout, other models or settings.
         CacheLockedError: somebody else is writing to it.
-        NotACacheError: it holds Parquet files that are no pose cache, or is a file.
+        NotACacheError: it holds something else than a pose cache.
         ValueError: the layout is unknown.
         OSError: the place is read-only or full.
     """
@@ -239,8 +240,16 @@ class CacheWriter:
 
 
 def make_directory(directory: Path) -> None:
-    """Create a cache directory; a file in its place is named as such."""
+    """Create a cache directory, unless something else is in its place."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"{directory}: expected a directory for the cache, a file is in the way") from error
+    if (directory / COMMON_METADATA).exists() or list_shards(directory):
+        return
+    for entry in sorted(directory.iterdir()):
+        if not entry.name.startswith(("_", ".")):
+            raise NotACacheError(
+                f"{directory}: expected a pose cache, a new or an empty directory, it holds {entry.name!r}; "
+                "name another directory"
+            )

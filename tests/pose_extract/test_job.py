@@ -78,7 +78,7 @@ def test_a_job_fills_the_cache_and_a_repeat_does_nothing(tmp_path: Path) -> None
     engine = InlineEngine()
     again = job(tmp_path / "in", tmp_path / "out", engine)
     assert (again.kept, again.ok, engine.seen) == (3, 0, [])
-    assert check_cache(tmp_path / "out").problems == []
+    assert not check_cache(tmp_path / "out").problems
 
 
 def test_only_the_missing_and_the_changed_are_done_again(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_workers_that_crash_hang_or_raise_cost_one_clip_each(tmp_path: Path) -> 
     assert "SIGABRT" in report.failed["a_crash"]
     assert "no frame was answered" in report.failed["b_hang"]
     assert "asked to fail" in report.failed["c_raise"]
-    assert len(PoseCache(tmp_path / "out").clip_ids) == 9
+    assert len(PoseCache(tmp_path / "out").stamps()) == 9
 
 
 def test_a_model_that_does_not_load_ends_the_job_with_its_message(tmp_path: Path) -> None:

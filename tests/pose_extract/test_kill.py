@@ -60,7 +60,7 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
         assert job.wait(timeout=120) == 0
         ids = [i for shard in output.glob("*.parquet") for i in pq.read_table(shard)["clip_id"].to_pylist()]
         assert sorted(ids) == [f"{index:03d}" for index in range(CLIPS)]
-        assert check_cache(output).problems == []
+        assert not check_cache(output).problems
         assert all(PoseCache(output).read(clip_id).frames == 25 for clip_id in ids)
 
 
@@ -87,4 +87,4 @@ def test_ctrl_c_finishes_the_clips_in_flight(tmp_path: Path) -> None:
     assert status in (0, 130)
     assert (held < CLIPS) == (status == 130)
     assert held > 0
-    assert check_cache(tmp_path / "out").problems == []
+    assert not check_cache(tmp_path / "out").problems

@@ -47,7 +47,7 @@ def test_ray_fills_the_same_cache(tmp_path: Path) -> None:
     engine = RayEngine(SETTINGS, workers=2, build=build_fake)
     report = run_job(found.sources, [], tmp_path / "out", SETTINGS, MODELS, engine, quiet=True)
     assert (report.ok, list(report.failed), report.runtime) == (8, ["raises"], "fake")
-    assert check_cache(tmp_path / "out").problems == []
+    assert not check_cache(tmp_path / "out").problems
 
 
 def kill_actors(times: int, stop: threading.Event, killed: list[int]) -> None:
@@ -79,7 +79,7 @@ def test_killed_workers_are_replaced_and_every_clip_is_there_once(tmp_path: Path
     assert killed, "no worker was killed, so nothing was shown"
     assert (report.ok, report.failed) == (count, {})
     assert sorted(PoseCache(tmp_path / "out").clip_ids) == [f"{index:02d}" for index in range(count)]
-    assert check_cache(tmp_path / "out").problems == []
+    assert not check_cache(tmp_path / "out").problems
 
 
 def test_a_model_that_does_not_load_is_said(tmp_path: Path) -> None:
