@@ -28,17 +28,10 @@ def _find(names: Iterable[str], wanted: str, archive: Path) -> str:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], declared: int, what: str) -> None:
-    """Copy exactly the declared number of bytes: a member that inflates to more is refused at once."""
+    """Copy a member; both readers stop at the size that the archive declares, and check what they read."""
     if declared > MAX_MEMBER_BYTES:
         raise DownloadError(f"{what}: expected at most {MAX_MEMBER_BYTES} bytes, the archive says {declared}")
-    copied = 0
-    while chunk := source.read(_CHUNK_BYTES):
-        copied += len(chunk)
-        if copied > declared:
-            raise DownloadError(f"{what}: expected {declared} bytes as the archive says, got more")
-        target.write(chunk)
-    if copied != declared:
-        raise DownloadError(f"{what}: expected {declared} bytes as the archive says, got {copied}")
+    shutil.copyfileobj(source, target, _CHUNK_BYTES)
 
 
 def copy_member(archive: Path, member: str, target: IO[bytes]) -> None:

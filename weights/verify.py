@@ -47,19 +47,15 @@ def cached_sha256(path: Path) -> str:
         sha256 = known.split(" ", 1)[0]
         if len(sha256) == 64 and known == _stamp(path, sha256):
             return sha256
+    before = _stamp(path, "")
     sha256 = file_sha256(path)
-    remember(path, sha256)
+    if is_writable(path.parent):
+        with contextlib.suppress(OSError):
+            _replace_text(stamp_path, sha256 + before)
     return sha256
 
 
-def remember(path: Path, sha256: str) -> None:
-    """Keep a file's hash beside it for `cached_sha256`; a read-only place is no trouble."""
-    if is_writable(path.parent):
-        with contextlib.suppress(OSError):
-            replace_text(_stamp_path(path), _stamp(path, sha256))
-
-
-def replace_text(path: Path, text: str) -> None:
+def _replace_text(path: Path, text: str) -> None:
     """Write a small file whole: under a name of this process first, then renamed."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -95,21 +91,20 @@ def record(weight: Weight, directory: Path, sha256: str) -> None:
     with locked(directory / f".{RECORD_NAME}.lock", _LOCK_TIMEOUT_S):
         known = {weight.name: sha256, **_read_record(directory)}
         lines = "".join(f'{name} = "{value}"\n' for name, value in sorted(known.items()))
-        replace_text(directory / RECORD_NAME, _RECORD_HEADER + lines)
+        _replace_text(directory / RECORD_NAME, _RECORD_HEADER + lines)
 
 
-def verify(weight: Weight, path: Path, *, trust_stamp: bool = True) -> str:
+def verify(weight: Weight, path: Path) -> str:
     """Check a file against the manifest, or against what its first sight recorded; return its SHA-256.
 
     Args:
         weight: the row it should be.
         path: where it lies. A file with unknown hash is recorded in this directory, where it can be written.
-        trust_stamp: accept an earlier verification while size and modification time are unchanged.
 
     Raises:
         HashMismatchError: naming both hashes, and what to do.
     """
-    sha256 = cached_sha256(path) if trust_stamp else file_sha256(path)
+    sha256 = cached_sha256(path)
     expected = expected_sha256(weight, path.parent)
     if expected is None and is_writable(path.parent):
         with contextlib.suppress(OSError, DownloadError):

@@ -71,7 +71,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Range", f"bytes {said}-{len(site.data) - 1}/{len(site.data)}")
             else:
                 self.send_response(200)
-            body = site.data[start:]
+            body = site.data[start + (site.wrong_range and start > 0) :]
             if site.chunked:
                 self.send_header("Transfer-Encoding", "chunked")
             else:

@@ -125,6 +125,16 @@ def test_a_damaged_stamp_only_costs_a_hash(places, shipped, text):
     assert weight_sha256("thing") == SHA256
 
 
+def test_a_stamp_without_a_whole_hash_is_not_believed(places, shipped):
+    shipped(ROW)
+    places[0].mkdir()
+    (places[0] / "thing.onnx").write_bytes(DATA)
+    assert weight_sha256("thing") == SHA256
+    stamp = places[0] / ".thing.onnx.verified"
+    stamp.write_text(stamp.read_text()[32:])
+    assert weight_sha256("thing") == SHA256
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of POSIX")
 def test_a_directory_that_cannot_be_written_is_read_and_the_cache_is_written(places, shipped, web):
     shipped(ROW, replace(ROW, name="second", file="second.onnx"))
@@ -216,6 +226,7 @@ def test_every_row_of_an_archive_is_unpacked_at_once(places, shipped, web):
     ]
     shipped(*rows)
     assert fetch_weight("large").read_bytes() == b"large"
+    assert "small = " in (places[0] / "recorded-sha256.toml").read_text()
     assert fetch_weight("small").read_bytes() == b"small" and len(web.asked) == 1
     assert leftovers(places[0]) == ["large.onnx", "recorded-sha256.toml", "small.onnx"]
 
