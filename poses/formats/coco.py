@@ -191,6 +191,8 @@ def _person(annotation: Mapping[str, Any], layout: Layout, is_truth: bool, where
         joints[:, 2] = np.minimum(joints[:, 2], 1)
         if scores is not None:
             exact = numbers(scores, f"{where}, keypoint_scores")
+            if layout.name == "coco17" and "face_kpts" in annotation:
+                exact = exact[: len(joints)]  # of a whole body, the body
             if len(exact) != len(joints):
                 raise FormatError(f"{where}: {len(joints)} keypoints, {len(exact)} keypoint_scores")
             joints[:, 2] = np.where(joints[:, 2] > 0, exact, 0)

@@ -198,8 +198,11 @@ def rate_of(time_s: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Fraction | 
     steps = np.diff(time_s)
     if not len(steps) or not np.median(steps) > 0:
         return None
-    rate = 1 / float(np.median(steps))
-    for candidate in (Fraction(rate).limit_denominator(1), Fraction(rate).limit_denominator(1001)):
+    step_s = float(np.median(steps))
+    if np.ptp(steps) < 3e-6:  # steady but for rounding to microseconds: the mean is more exact
+        step_s = float(steps.mean())
+    rate = 1 / step_s
+    for candidate in (Fraction(round(rate)), Fraction(round(rate * 1.001) * 1000, 1001)):
         if candidate > 0 and abs(float(candidate) / rate - 1) < 1e-4:
             return candidate
     return Fraction(rate).limit_denominator(100_000)

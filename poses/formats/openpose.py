@@ -99,13 +99,13 @@ def find_clips(root: Path) -> Iterator[tuple[str, dict[int, Path]]]:
 
 def _clips(root: Path, directory: Path, names: list[str]) -> dict[str, dict[int, Path]]:
     """Clip id -> frame number -> file, of one directory."""
-    inside = [unquote(part, errors="surrogateescape") for part in directory.relative_to(root).parts]
+    inside = [unescape_name(part) for part in directory.relative_to(root).parts]
     clips: dict[str, dict[int, Path]] = {}
     for name in names:
         match = _FILE.fullmatch(name)
         if match is None:
             continue
-        stem = unquote(match["lone"] or match["stem"] or "", errors="surrogateescape")
+        stem = unescape_name(match["lone"] or match["stem"] or "")
         # `clip/clip_0..0_keypoints.json` is the clip `clip`, as is `clip/frame_0..0_keypoints.json`.
         is_leaf = bool(inside) and stem in ("", _LONG_STEM, inside[-1])
         clip_id = "/".join(inside if is_leaf else [*inside, stem or root.name])
@@ -148,7 +148,10 @@ def _flat(person: Mapping[str, Any], key: str) -> Any:
 
 def _body(people: list[list[Any]], where: str) -> int:
     """Number of body joints: 25 or 18."""
-    sizes = {len(_flat(p, "pose_keypoints_2d")) for row in people for p in row if isinstance(p, dict)}
+    bodies = [
+        _flat(person, "pose_keypoints_2d") for row in people for person in row if isinstance(person, dict)
+    ]
+    sizes = {len(numbers(body, f"{where}, pose_keypoints_2d")) for body in bodies}
     sizes -= {0}
     if not sizes:
         return 25
@@ -216,7 +219,7 @@ def write_openpose(directory: str | Path, clips: Iterable[LabelledClip], body: L
 
 
 def escape_name(name: str) -> str:
-    """One part of a clip id as a name every file system takes; `urllib.parse.unquote` turns it back."""
+    """One part of a clip id as a name every file system takes; bytes become `%XX`, nothing becomes `%`."""
 
     def escaped(match: re.Match[str]) -> str:
         return "".join(f"%{byte:02X}" for byte in os.fsencode(match[0]))
@@ -225,6 +228,11 @@ def escape_name(name: str) -> str:
     if set(name) <= {"."}:  # the directory itself, its parent, or nothing
         return "%2E" * len(name) or "%"
     return name
+
+
+def unescape_name(name: str) -> str:
+    """The part of a clip id that `escape_name` made a name of."""
+    return "" if name == "%" else unquote(name, errors="surrogateescape")
 
 
 def _people(clip: PoseClip, body: Layout) -> Iterator[list[dict[str, Any]]]:
