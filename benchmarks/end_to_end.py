@@ -2,7 +2,7 @@
 
 Limit: as many processes as workers, each decoding its share of the clips and calling the bare models as often
 as the pipeline has to. Peers: a straightforward loop in one process, one frame at a time (decode, detect, crop,
-infer, decode), and, with --mediapipe-python, MediaPipe's own pose solution in an environment of its own.
+infer, decode the answer), and, with --mediapipe-python, MediaPipe's own pose solution in its own environment.
 
     python -m benchmarks.end_to_end --clips DIR [--detector FILE.onnx] [--mediapipe-python PYTHON]
 
@@ -41,20 +41,18 @@ def _frames(path: Path) -> object:
 
 def bare_blazepose(paths: list[Path]) -> tuple[int, float]:
     """Decode and call the landmark model once a frame and the detector once a clip; frames and seconds."""
-    import numpy as np
-
-    from pose_extract.litert_session import LiteRtModel
+    from pose_extract.litert_session import LiteRtSession
     from weights.fetch import find_weight
 
-    landmarks = LiteRtModel(find_weight("pose_landmark_full"))
-    detector = LiteRtModel(find_weight("pose_detection"))
-    crop = np.zeros((1, 256, 256, 3), np.float32)
-    small = np.zeros((1, 224, 224, 3), np.float32)
+    landmarks = LiteRtSession(find_weight("pose_landmark_full"), outputs=(0, 1, 3))
+    detector = LiteRtSession(find_weight("pose_detection"), outputs=(0, 1))
+    for session in (landmarks, detector):
+        session.input()[:] = 0
     begin_s, frames = time.perf_counter(), 0
     for path in paths:
-        detector.run(small)
+        detector.run_views()
         for _ in _frames(path):
-            landmarks.run(crop)
+            landmarks.run_views()
             frames += 1
     return frames, time.perf_counter() - begin_s
 
