@@ -119,23 +119,20 @@ def moved(
     import cv2
 
     y, x = np.mgrid[0 : picture_bgr.shape[0], 0 : picture_bgr.shape[1]].astype(np.float32)
-    return cv2.remap(
-        picture_bgr,
-        (x - dx).astype(np.float32),
-        (y - dy).astype(np.float32),
-        cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    from_x, from_y = (x - dx).astype(np.float32), (y - dy).astype(np.float32)
+    out = cv2.remap(picture_bgr, from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(out, np.uint8)
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """A picture as (H, W, 3) BGR; ValueError when it is none."""
     import cv2
 
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    data = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if picture is None:
         raise ValueError(f"{path}: expected a JPEG or PNG picture; delete the file and run again")
-    return picture
+    return np.asarray(picture, np.uint8)
 
 
 def make_demo_clips(

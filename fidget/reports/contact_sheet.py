@@ -54,9 +54,8 @@ def _strip(entry: SheetEntry) -> NDArray[np.uint8]:
     pictures = np.hstack(row) if row else np.full((20, _STRIP_PX, 3), PLAIN_BGR, np.uint8)
     if pictures.shape[1] > _STRIP_PX:
         scale = _STRIP_PX / pictures.shape[1]
-        pictures = cv2.resize(
-            pictures, (_STRIP_PX, max(1, int(pictures.shape[0] * scale))), interpolation=cv2.INTER_AREA
-        )
+        hw = (max(1, int(pictures.shape[0] * scale)), _STRIP_PX)
+        pictures = np.asarray(cv2.resize(pictures, hw[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     strip = np.full((_HEADER_PX + pictures.shape[0], _STRIP_PX, 3), PLAIN_BGR, np.uint8)
     strip[_HEADER_PX:, : pictures.shape[1]] = pictures
     good = entry.person_share >= 0.9

@@ -20,6 +20,7 @@ SIDE_BGR: dict[Side, tuple[int, int, int]] = {
     "middle": (240, 240, 240),
 }
 LOWEST_SHOWN_SCORE = 0.05
+_COARSE_JOINTS = 5
 PLAIN_BGR = (42, 38, 36)
 
 
@@ -59,7 +60,7 @@ class SkeletonPen:
 
     @staticmethod
     def of(layout: Layout) -> SkeletonPen:
-        """The pen of a layout; body joints are thick even where a part like `hands` also lists them."""
+        """The pen of a layout; hands and face are fine where they have more than a few joints."""
         joint_sides = sides(layout)
         limbs = np.asarray(layout.limbs, np.int64).reshape(-1, 2)
         limb_sides = []
@@ -67,9 +68,9 @@ class SkeletonPen:
             pair = {joint_sides[a], joint_sides[b]} - {"middle"}
             limb_sides.append(pair.pop() if len(pair) == 1 else "middle")
         fine = np.zeros(len(layout.joints), bool)
-        for part in ("hands", "face", "left_hand", "right_hand"):
-            fine[list(layout.parts.get(part, ()))] = True
-        fine[list(layout.parts.get("body", ()))] = False
+        for part in ("hands", "face"):
+            joints = list(layout.parts.get(part, ()))
+            fine[joints] = len(joints) > _COARSE_JOINTS
         return SkeletonPen(limbs, tuple(limb_sides), joint_sides, fine)
 
 
@@ -93,6 +94,7 @@ def draw_person(
     if not shown.any():
         return
     thick = int(np.clip(round(size_px / 130), 1, 8))
+    thin = max(1, thick // 3)
     fixed = np.where(near[:, None], xy_px * 16, 0).round().astype(np.int64)  # (V, 2), 1/16 px for OpenCV
     # Alpha by score: strong shapes over the frame, then weak ones into a copy that is blended in.
     alphas = np.clip(0.25 + 0.75 * score, 0, 1)
@@ -101,13 +103,13 @@ def draw_person(
         drawn = False
         for (a, b), side in zip(pen.limbs.tolist(), pen.limb_sides, strict=True):
             if shown[a] and shown[b] and (min(score[a], score[b]) < 0.5) == weak:
-                line = 1 if pen.fine[a] and pen.fine[b] else thick
+                line = thin if pen.fine[a] and pen.fine[b] else thick
                 cv2.line(canvas, _point(fixed[a]), _point(fixed[b]), SIDE_BGR[side], line, cv2.LINE_AA, 4)
                 drawn = True
         if weak and drawn:
             cv2.addWeighted(canvas, 0.5, frame_bgr, 0.5, 0, dst=frame_bgr)
     for joint in np.flatnonzero(shown).tolist():
-        radius_px = max(1.0, thick * 0.6) if pen.fine[joint] else thick * 1.4 + 0.6
+        radius_px = max(1.0, thick * 0.5) if pen.fine[joint] else thick * 1.2 + 0.6
         _blend_dot(frame_bgr, xy_px[joint], radius_px, SIDE_BGR[pen.joint_sides[joint]], float(alphas[joint]))
 
 

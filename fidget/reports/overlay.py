@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,7 +15,7 @@ from fidget.reports.drawing import PLAIN_BGR, SkeletonPen, draw_person, person_s
 from fidget.reports.video_file import VideoFile, write_video
 from poses.clip import PoseClip
 
-LONGEST_SIDE_PX = 1280
+LONGEST_SIDE_PX = 1440
 _TINY_PX = 64
 _THINNEST_PX = 16
 
@@ -50,7 +50,7 @@ class Background:
         self._plain_hw = plain_hw
         self.note: str | None = None
 
-    def frames(self) -> Iterator[NDArray[np.uint8]]:
+    def frames(self) -> Generator[NDArray[np.uint8], None, None]:
         """As many frames (H, W, 3) as the clip has: upright ones of the video, plain ones of `plain_hw`."""
         done = 0
         if self._source is not None:
@@ -116,7 +116,11 @@ class ClipPainter:
         import cv2
 
         if frame_bgr.shape[:2] != (self.height, self.width):
-            frame_bgr = cv2.resize(frame_bgr, (self.width, self.height), interpolation=cv2.INTER_AREA)
+            much_smaller = frame_bgr.shape[0] > 1.5 * self.height
+            how = cv2.INTER_AREA if much_smaller else cv2.INTER_LINEAR  # the former is slow
+            frame_bgr = np.asarray(
+                cv2.resize(frame_bgr, (self.width, self.height), interpolation=how), np.uint8
+            )
         for person in range(self._clip.persons - 1, -1, -1):  # the main subject last, on top
             score = self._clip.score[person, index]
             xy_px = (

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from fidget.reports.quality_rows import ALL_FRAMES_SHARE, FEW_FRAMES_SHARE, LOW_SCORE, QualityRow, percent
+from fidget.reports.quality_rows import (
+    ALL_FRAMES_SHARE,
+    FEW_FRAMES_SHARE,
+    LOW_SCORE,
+    VERDICTS,
+    QualityRow,
+    Verdict,
+    percent,
+)
 from fidget.reports.whole_file import replacing
 from poses.cache_schema import CacheMetadata
 
@@ -110,13 +118,13 @@ def _length(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _verdict_bar(verdicts: Counter[str], total: int) -> str:
+def _verdict_bar(verdicts: Mapping[Verdict, int], total: int) -> str:
     left, pieces = 0.0, []
-    for verdict in ("drop", "look", "keep"):
+    for verdict in VERDICTS:
         width = 100 * verdicts[verdict] / max(total, 1)
         pieces.append(f'<rect class="{verdict}" x="{left:.3f}%" width="{width:.3f}%" height="14"/>')
         left += width
-    label = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in ("drop", "look", "keep"))
+    label = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in VERDICTS)
     return f'<svg class="share" role="img" aria-label="{label}">{"".join(pieces)}</svg>'
 
 
@@ -130,7 +138,7 @@ def quality_html(rows: Sequence[QualityRow], parts: Sequence[str], name: str, me
     )
     boxes = "".join(
         f'<label><input type="checkbox" value="{verdict}" checked> {verdict} ({verdicts[verdict]:,})</label>'
-        for verdict in ("drop", "look", "keep")
+        for verdict in VERDICTS
     )
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     return f"""<!doctype html>

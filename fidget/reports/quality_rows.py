@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fidget.reports.whole_file import replacing
 from poses.cache_reader import PoseCache
 from poses.quality import missing_by_part
 
 Verdict = Literal["drop", "look", "keep"]
+VERDICTS: tuple[Verdict, ...] = ("drop", "look", "keep")
 
 # The 5 % to 95 % range of white noise of 1 px along two axes is 2 * 1.645 * sqrt(2) = 4.65 px.
 NOISE_RANGE = 4.65
@@ -104,24 +105,40 @@ def quality_rows(cache: PoseCache) -> Iterator[QualityRow]:
     """One row per clip in the cache's order, decoding one clip at a time."""
     names = ["clip_id", "status", "error", "frames", "persons", "quality"]
     for batch in cache.table(names).to_batches(max_chunksize=1024):
-        for clip_id, status, error, frames, persons, quality in zip(
-            *(column.to_pylist() for column in batch.columns), strict=True
-        ):
-            seconds, missing = 0.0, ()
-            if status != "failed":
-                try:
-                    clip = cache.read(clip_id)
-                    seconds = float(clip.time_s[-1] - clip.time_s[0])
-                    missing = tuple(missing_by_part(clip).values())
-                except ValueError as damage:
-                    status, error, quality = "damaged", " ".join(str(damage).split()), None
-            measured = {
-                name: _number((quality or {}).get(name))
-                for name in ("person_share", "mean_score", "jitter_px", "motion_px")
-            }
-            row = QualityRow(clip_id, status, error, frames, seconds, persons, **measured, missing=missing)
-            verdict, reasons = judge(row)
-            yield replace(row, verdict=verdict, reasons="; ".join(reasons))
+        for stored in batch.to_pylist():
+            yield _judged(_measured(cache, stored))
+
+
+def _measured(cache: PoseCache, stored: Mapping[str, Any]) -> QualityRow:
+    """The row of one clip; what its quality column does not hold is measured from its poses."""
+    status, error, quality = stored["status"], stored["error"], stored["quality"] or {}
+    seconds = 0.0
+    missing: tuple[float, ...] = ()
+    if status != "failed":
+        try:
+            clip = cache.read(stored["clip_id"])
+            seconds = float(clip.time_s[-1] - clip.time_s[0])
+            missing = tuple(missing_by_part(clip).values())
+        except ValueError as damage:
+            status, error, quality = "damaged", " ".join(str(damage).split()), {}
+    return QualityRow(
+        clip_id=stored["clip_id"],
+        status=status,
+        error=error,
+        frames=stored["frames"],
+        seconds=seconds,
+        persons=stored["persons"],
+        person_share=_number(quality.get("person_share")),
+        mean_score=_number(quality.get("mean_score")),
+        jitter_px=_number(quality.get("jitter_px")),
+        motion_px=_number(quality.get("motion_px")),
+        missing=missing,
+    )
+
+
+def _judged(row: QualityRow) -> QualityRow:
+    verdict, reasons = judge(row)
+    return replace(row, verdict=verdict, reasons="; ".join(reasons))
 
 
 def _number(value: float | None) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from fidget.reports.whole_file import replacing
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
+    from av.video import VideoStream
 
 ENCODERS = ("libx264", "libopenh264", "mpeg4")
 # MPEG-4 part 2 allows at most 65,535 ticks a second; 25, 30, 29.97 and 60 fps fit this one exactly.
@@ -52,11 +53,11 @@ class VideoFile:
         self._container = container
         self._hw = hw
         rate = min(max(fps, Fraction(1)), Fraction(1000)).limit_denominator(1001)
-        stream = container.add_stream(encoder, rate=rate)
+        stream = cast("VideoStream", container.add_stream(encoder, rate=rate))
         stream.height, stream.width = hw[0] + hw[0] % 2, hw[1] + hw[1] % 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _TICK
-        stream.codec_context.thread_count = 1  # the same bytes on any number of cores
+        stream.codec_context.thread_count = 2  # a fixed number: the same bytes on any machine
         if encoder == "libx264":
             stream.options = {"crf": "20", "preset": "veryfast"}
         else:

@@ -69,7 +69,7 @@ def test_any_frame_size_gives_a_video(tmp_path: Path, hw: tuple[int, int]) -> No
     made = write_overlay(clip_of("a", frames=2, hw=hw, at=(0.2, 0.3)), None, tmp_path / "o.mp4", [1])
     _, frames = decode(tmp_path / "o.mp4")
     assert len(frames) == 2
-    assert max(frames[0].shape) <= 1280
+    assert max(frames[0].shape) <= 1440
     assert made.thumbnails[0].size > 0
 
 
