@@ -140,6 +140,9 @@ class CropWarper:
     that memory dislikes, and OpenCV draws four channels faster than three: on frames that come from a
     decoder this takes a quarter of the time of `warp`, and the pixels are the same to the last bit but one.
 
+    Where a crop is drawn at a quarter of its size or less, rows are left out of the copy, as many as keep
+    it at least twice as fine as the output: bilinear drawing would not have looked at most of them either.
+
     Args:
         out_hw: height and width of the output.
     """
@@ -161,13 +164,17 @@ class CropWarper:
         if x1 <= x0 or y1 <= y0:
             self._drawn[...] = 0
             return self._drawn, matrix
-        needed = (y1 - y0) * (x1 - x0) * 4
-        if len(self._buffer) < needed:
-            self._buffer = np.empty(needed, np.uint8)
-        part = self._buffer[:needed].reshape(y1 - y0, x1 - x0, 4)
-        cv2.cvtColor(frame_bgr[y0:y1, x0:x1], cv2.COLOR_BGR2BGRA, dst=part)
+        shrink = min(crop.size_px[0] / self.out_hw[1], crop.size_px[1] / self.out_hw[0])
+        every = max(1, math.floor(shrink / 2))
+        covered = frame_bgr[y0:y1:every, x0:x1]
+        rows, columns, _ = covered.shape
+        if len(self._buffer) < rows * columns * 4:
+            self._buffer = np.empty(rows * columns * 4, np.uint8)
+        part = self._buffer[: rows * columns * 4].reshape(rows, columns, 4)
+        cv2.cvtColor(covered, cv2.COLOR_BGR2BGRA, dst=part)
         of_part = matrix.copy()
         of_part[:, 2] += x0 * matrix[:, 0] + y0 * matrix[:, 1]
+        of_part[:, 1] *= every
         warp(part, of_part, self.out_hw, border=(0, 0, 0, 0), out=self._drawn)
         return self._drawn, matrix
 
