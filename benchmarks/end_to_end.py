@@ -1,8 +1,8 @@
 """`extract-poses` against what its parts cost with nothing between them.
 
-Limit: as many processes as workers, each decoding its share of the clips and calling the bare models as often
-as the pipeline has to. Peers: a straightforward loop in one process, one frame at a time (decode, detect, crop,
-infer, decode the answer), and, with --mediapipe-python, MediaPipe's own pose solution in its own environment.
+Limit: as many processes as workers, each decoding its share of the clips and calling the bare models as
+often as the pipeline has to. Peers: a straightforward loop in one process, one frame at a time (decode, detect,
+crop, infer, decode the answer), and, with --mediapipe-python, MediaPipe's own solution in its own environment.
 
     python -m benchmarks.end_to_end --clips DIR [--detector FILE.onnx] [--mediapipe-python PYTHON]
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.memory --clip FILE [--layout NAME]
 
-The clip is repeated into videos of the lengths asked for (its packets are copied, not encoded again). Each job
-runs with one worker, whose peak resident set the kernel reports.
+The clip is repeated into videos of the lengths asked for (its packets are copied, not encoded again). Each
+job runs with one worker, whose peak resident set the kernel reports.
 """
 
 from __future__ import annotations
