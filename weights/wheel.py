@@ -68,6 +68,11 @@ def download_wheel(
                 f"pip download {wanted}: this Python ({python}) has no pip; add it with "
                 f"`{python} -m ensurepip`, then try again"
             )
+        if "No space left on device" in done.stdout:
+            raise DownloadError(
+                f"pip download {wanted}: no space left on the disk of {directory.parent} or of pip's temporary "
+                "directory; make room, then try again"
+            )
         raise DownloadError(f"pip download {wanted} failed, it said: {_said(done.stdout)}")
     wheels = sorted(directory.glob("*.whl"))
     if len(wheels) != 1:

@@ -93,6 +93,12 @@ def test_a_failure_shows_the_last_lines(tmp_path):
         download_wheel(SOURCE, tmp_path, python)
 
 
+def test_a_full_disk_is_said_plainly(tmp_path):
+    python = fake_python(tmp_path, "echo 'OSError: [Errno 28] No space left on device: x -> y'; exit 2")
+    with pytest.raises(DownloadError, match=r"no space left on the disk of .*; make room"):
+        download_wheel(SOURCE, tmp_path, python)
+
+
 def test_no_wheel_came(tmp_path):
     with pytest.raises(DownloadError, match="expected one wheel, got none: all is well"):
         download_wheel(SOURCE, tmp_path, fake_python(tmp_path, "echo all is well"))
