@@ -11,14 +11,15 @@ Scores = NDArray[np.float32]  # (P,)
 
 def areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
     """(..., 4) -> (...); 0 where a box is turned inside out."""
-    return np.clip(boxes[..., 2] - boxes[..., 0], 0, None) * np.clip(boxes[..., 3] - boxes[..., 1], 0, None)
+    sides: NDArray[np.floating] = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return sides[..., 0] * sides[..., 1]
 
 
 def iou_matrix(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
     """Intersection over union of each of (P, 4) with each of (Q, 4): (P, Q); 0 for two boxes without area."""
     top_left = np.maximum(a[:, None, :2], b[None, :, :2])
     bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(bottom_right - top_left, 0, None).prod(axis=-1)
+    shared = areas(np.concatenate([top_left, bottom_right], axis=-1))
     union = areas(a)[:, None] + areas(b)[None] - shared
     return np.where(union > 0, shared / np.where(union > 0, union, 1), 0)
 

@@ -37,7 +37,7 @@ class PlaneWriter:
         self._tables = [((levels - m) / s).astype(np.float32) for m, s in zip(mean, std, strict=True)]
 
     def write(self, picture_bgr: FrameBgr, planes: NDArray[np.float32]) -> None:
-        """(H, W, 3) uint8 into C-contiguous (3, H, W) float32."""
+        """(H, W, 3) uint8, or (H, W, 4) whose last channel is left out, into contiguous (3, H, W) float32."""
         import cv2
 
         channels = cv2.split(picture_bgr)

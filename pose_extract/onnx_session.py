@@ -6,6 +6,7 @@ the provider in use is read back from the session; where it is not the one asked
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,13 +144,13 @@ class OnnxSession:
             list(node.shape) for node in self._session.get_inputs()
         ]
         self.output_names = [node.name for node in self._session.get_outputs()]
-        self._errors = _model_errors(runtime)
+        self._errors: tuple[type[Exception], ...] = (*_model_errors(runtime), ValueError)
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """All outputs, in the order of `output_names`; OnnxModelError if the inputs do not fit the model."""
         try:
             outputs: list[NDArray[Any]] = self._session.run(self.output_names, dict(inputs))
-        except (*self._errors, ValueError) as error:
+        except self._errors as error:
             fed = ", ".join(
                 f"{name} {np.asarray(a).dtype} {np.asarray(a).shape}" for name, a in inputs.items()
             )
@@ -233,18 +234,18 @@ def _installed_wheels() -> list[str]:
 
 def _import_runtime() -> ModuleType:
     try:
-        import onnxruntime
+        runtime = importlib.import_module("onnxruntime")
     except ImportError as error:
         raise OnnxRuntimeMissingError(
             "this model needs ONNX Runtime, which does not import here "
             f"({_first_line(error)}): pip install 'fidget[cpu]', or 'fidget[gpu]' for NVIDIA, not both"
         ) from error
-    if not hasattr(onnxruntime, "InferenceSession"):  # the folder is there, its files are not
+    if not hasattr(runtime, "InferenceSession"):  # the folder is there, its files are not
         raise OnnxRuntimeMissingError(
             f"expected one whole ONNX Runtime, got an emptied folder ({', '.join(_installed_wheels())}): "
             "uninstall every onnxruntime wheel, then pip install 'fidget[cpu]', or 'fidget[gpu]', not both"
         )
-    return onnxruntime
+    return runtime
 
 
 def _open(runtime: ModuleType, path: Path, device: str, threads: int) -> tuple[str, Any]:

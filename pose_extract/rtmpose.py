@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_extract.estimator import FrameBgr
-from pose_extract.geometry import Matrix, apply, crop_matrix, crop_of_box, invert, warp
+from pose_extract.geometry import CropWarper, Matrix, apply, crop_of_box, invert
 from pose_extract.network_input import PlaneWriter
 from pose_extract.onnx_session import CPU, OnnxModelError, OnnxSession
 from pose_extract.rtmdet import preprocessing_of
@@ -79,7 +79,7 @@ class RtmPose:
         self._split_ratio, self._peak, self._flip_test = split_ratio, peak, flip_test
         self._fixed_batch = shape[0] if isinstance(shape[0], int) else None
         self._batch = self._fixed_batch or batch_crops
-        self._crop = np.empty((*input_hw, 3), np.uint8)
+        self._warper = CropWarper(input_hw)
         self._input = np.zeros((self._batch, 3, *input_hw), np.float32)
 
     @classmethod
@@ -130,9 +130,8 @@ class RtmPose:
 
     def _draw(self, index: int, frame_bgr: FrameBgr, box_px: NDArray[np.float32]) -> Matrix:
         height, width = self._input_hw
-        matrix = crop_matrix(crop_of_box(box_px, PADDING, width / height), self._input_hw)
-        warp(frame_bgr, matrix, self._input_hw, out=self._crop)
-        self._writer.write(self._crop, self._input[index])
+        drawn_bgra, matrix = self._warper.draw(frame_bgr, crop_of_box(box_px, PADDING, width / height))
+        self._writer.write(drawn_bgra, self._input[index])
         return matrix
 
     def _run(self, crops: int) -> tuple[NDArray[Any], NDArray[Any]]:
