@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ class PoseLandmarkModel:
         if not presence >= PRESENCE_THRESHOLD:
             return None
         values = points[0, : POINTS * VALUES].reshape(POINTS, VALUES)
-        xy = refine_from_heatmap(values[:, :2] / self._size, heatmap[0, :, :, :POINTS])
+        xy = refine_from_heatmap(values[:, :2] / self._size, heatmap[0])
         xy_px = apply(back, xy * np.float32(self._size))
         score = _sigmoid(values[:JOINTS, 3:5].min(axis=1))
         span_px = tuple(xy_px[JOINTS:].ravel().tolist())
@@ -123,30 +124,35 @@ def refine_from_heatmap(
 
     Args:
         xy: (J, 2) in 0..1 of the crop.
-        heatmap: (h, w, J) logits.
+        heatmap: (h, w, J or more) logits; those beyond the J-th do not count.
         kernel: side of the window around the point, in heatmap pixels, cut off at the edges.
         min_confidence: a window whose highest probability is below leaves the point where it was.
 
     Returns:
         (J, 2) in 0..1; a point outside the heatmap stays.
     """
-    height, width, joints = heatmap.shape
-    reach = np.arange(kernel) - (kernel - 1) // 2
-    cell = np.floor(xy * np.float32((width, height))).astype(np.int64)  # (J, 2)
-    columns, rows = cell[:, :1] + reach, cell[:, 1:] + reach  # (J, kernel)
-    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
-    safe_rows = np.minimum(np.maximum(rows, 0), height - 1)[:, :, None]
-    safe_columns = np.minimum(np.maximum(columns, 0), width - 1)[:, None, :]
-    logits = heatmap[safe_rows, safe_columns, np.arange(joints)[:, None, None]]  # (J, kernel, kernel)
-    weight = _sigmoid(logits) * inside
-    total = weight.sum(axis=(1, 2))
-    sure = (weight.max(axis=(1, 2)) >= min_confidence) & (total > 0)
-    sure &= ((cell >= 0) & (cell < (width, height))).all(axis=1)
-    total = np.where(sure, total, 1)
-    mass_x = (weight.sum(axis=1) * columns).sum(axis=1) / (total * width)
-    mass_y = (weight.sum(axis=2) * rows).sum(axis=1) / (total * height)
-    refined: NDArray[np.float32] = np.where(sure[:, None], np.stack([mass_x, mass_y], axis=1), xy)
-    return refined.astype(np.float32)
+    height, width, heatmaps = heatmap.shape
+    last = np.array((width - 1, height - 1))
+    step_x, step_y = _window(kernel)  # (kernel * kernel,) each
+    cell = np.floor(xy * (last + 1).astype(np.float32)).astype(np.int64)  # (J, 2)
+    columns, rows = cell[:, :1] + step_x, cell[:, 1:] + step_y  # (J, kernel * kernel)
+    safe_columns = np.minimum(np.maximum(columns, 0), last[0])
+    safe_rows = np.minimum(np.maximum(rows, 0), last[1])
+    places = (safe_rows * width + safe_columns) * heatmaps + np.arange(len(xy))[:, None]
+    weight = _sigmoid(heatmap.reshape(-1).take(places))
+    weight *= (safe_columns == columns) & (safe_rows == rows)
+    moments = weight @ np.stack([step_x, step_y, np.ones_like(step_x)], axis=1).astype(np.float32)  # (J, 3)
+    sure = (weight.max(axis=1) >= min_confidence) & ((cell >= 0) & (cell <= last)).all(axis=1)
+    mass = cell + moments[:, :2] / np.maximum(moments[:, 2:], np.float32(1e-30))
+    refined: NDArray[np.float32] = np.where(sure[:, None], mass / (last + 1), xy).astype(np.float32)
+    return refined
+
+
+@lru_cache(maxsize=4)
+def _window(kernel: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Steps from a window's middle to each of its cells, x and y."""
+    step_y, step_x = np.mgrid[:kernel, :kernel] - (kernel - 1) // 2
+    return step_x.ravel(), step_y.ravel()
 
 
 def drop_outside(

@@ -131,9 +131,10 @@ class BlazePoseEstimator:
         if self._parts:
             for at, person in enumerate(found):
                 self._parts.add(frame_bgr, person.landmarks, person.parts, xy_px[at], score[at])
-        box_px = np.concatenate([np.nanmin(xy_px, axis=1), np.nanmax(xy_px, axis=1)], axis=1)
+        # fmin and fmax pass over the NaN of joints that were not found
+        box_px = np.concatenate([np.fmin.reduce(xy_px, axis=1), np.fmax.reduce(xy_px, axis=1)], axis=1)
         presence = np.array([person.landmarks.presence for person in found], np.float32)
-        return FramePeople(xy_px, score, box_px.astype(np.float32), presence.clip(0, 1))
+        return FramePeople(xy_px, score, box_px, np.minimum(presence, np.float32(1)))
 
 
 class BlazePoseClip:
