@@ -70,7 +70,7 @@ def download_wheel(
             )
         if "No space left on device" in done.stdout:
             raise DownloadError(
-                f"pip download {wanted}: no space left on the disk of {directory.parent} or of pip's temporary "
+                f"pip download {wanted}: no space left in {directory.parent} or in pip's temporary "
                 "directory; make room, then try again"
             )
         raise DownloadError(f"pip download {wanted} failed, it said: {_said(done.stdout)}")

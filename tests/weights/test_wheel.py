@@ -95,7 +95,7 @@ def test_a_failure_shows_the_last_lines(tmp_path):
 
 def test_a_full_disk_is_said_plainly(tmp_path):
     python = fake_python(tmp_path, "echo 'OSError: [Errno 28] No space left on device: x -> y'; exit 2")
-    with pytest.raises(DownloadError, match=r"no space left on the disk of .*; make room"):
+    with pytest.raises(DownloadError, match=r"no space left in .*; make room"):
         download_wheel(SOURCE, tmp_path, python)
 
 
