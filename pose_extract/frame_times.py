@@ -14,9 +14,9 @@ class FrameTimes:
     """Gives every frame a time, and counts those it had to place itself.
 
     Times a container states are kept as they are. A frame whose time is missing, not later than the one
-    before, or absurdly far ahead is placed evenly between its neighbours. After `_WAITING_AT_MOST` such
-    frames in a row the clock itself must have jumped: they follow the last good frame at the nominal
-    frame duration, and what comes after keeps its distance to them.
+    before, later than the one after, or absurdly far ahead is placed evenly between its neighbours. With
+    more than `_WAITING_AT_MOST` such frames in a row the clock itself must have jumped: they follow the
+    last good frame at the nominal frame duration, and what comes after keeps its distance to them.
 
     Args:
         step_us: nominal duration of a frame.
@@ -33,7 +33,7 @@ class FrameTimes:
         last_us: int | None = None
         shift_us = 0
         waiting: list[tuple[int | None, Item]] = []
-        for stated_us, item in stated:
+        for stated_us, item in _without_spikes(stated):
             time_us = None if stated_us is None else stated_us + shift_us
             if last_us is None:
                 self.placed_frames += time_us is None
@@ -66,3 +66,18 @@ class FrameTimes:
         for index, (_, item) in enumerate(waiting, start=1):
             self.placed_frames += 1
             yield before_us + index * self._step_us, item
+
+
+def _without_spikes(stated: Iterable[tuple[int | None, Item]]) -> Iterator[tuple[int | None, Item]]:
+    """The same, but a lone time that leaps ahead, so that the next one steps back, counts as missing."""
+    before: int | None = None
+    held: tuple[int | None, Item] | None = None
+    for now in stated:
+        if held is not None:
+            time, item = held
+            spike = None not in (before, now[0], time) and before < now[0] < time  # type: ignore[operator]
+            yield (None, item) if spike else held
+            before = before if spike or time is None else time
+        held = now
+    if held is not None:
+        yield held

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 64_000_000
 """Largest picture that is read: 8K is 33 million pixels."""
 
+_BINARY = bytes({*range(9), *range(14, 32)})  # control characters that no text file holds
 _SECONDS_FOR_A_READ = 120.0  # a demuxer or a disk that gives nothing for so long is given up
 
 # They read other files, devices or the network, without end perhaps, or draw text as pictures.
@@ -95,8 +96,10 @@ def _describe_unopened(path: Path, error: Exception) -> tuple[str, str]:
         )
     if not head.strip(b"\0"):
         return "nothing but zeros", "copy or download it again"
-    if head.isascii() and b"\0" not in head:
+    if not any(byte in head for byte in _BINARY):
         return "text", "name the video itself; a list of videos ends in .txt"
+    if isinstance(error, EOFError):
+        return "a file that ends before its first picture", "copy or download it again"
     return f"data that FFmpeg does not know ({reason(error)})", "check that it plays"
 
 
@@ -107,11 +110,11 @@ def choose_stream(path: Path, container: InputContainer) -> VideoStream:
     video = container.streams.video
     moving = [stream for stream in video if not stream.disposition & Disposition.attached_pic]
     if not moving:
+        if not container.streams:
+            raise unreadable(path, "a file that lists no stream", "its index may be cut off: copy it again")
         kinds = sorted({stream.type for stream in container.streams if stream not in video})
-        came = f"a file with {' and '.join(kinds) or 'no stream at all'}" + " and a cover picture" * bool(
-            video
-        )
-        raise unreadable(path, f"{came}, no video", "leave it out")
+        holds = " and ".join([*kinds, *(["a cover picture"] if video else [])])
+        raise unreadable(path, f"a file with {holds} but no video", "leave it out")
     best = container.streams.best("video")
     stream = best if best in moving else moving[0]
     if stream.codec_context is None:

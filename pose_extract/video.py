@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from pose_extract.frame_times import FrameTimes
 from pose_extract.open_video import (
+    MAX_PIXELS,
     UnreadableVideoError,
     checked_size,
     choose_stream,
@@ -100,10 +101,7 @@ class VideoFrames:
             self._decoded = self._decode()
             first = next(self._decoded, None)
             if first is None:
-                raise unreadable(
-                    self._path, f"a {self._codec} stream of which no frame decodes{self._because()}",
-                    "check that it plays, or copy it again",
-                )  # fmt: skip
+                raise self._no_frame()
         except av.FFmpegError as error:
             self._container.close()
             raise unreadable(self._path, reason(error), "check that it plays") from error
@@ -125,9 +123,15 @@ class VideoFrames:
     def _codec(self) -> str:
         return self._stream.codec_context.name
 
-    def _because(self) -> str:
+    def _no_frame(self) -> UnreadableVideoError:
         summary = self._damage.summary()
-        return f" ({summary})" if summary else ""
+        came = f"a {self._codec} stream of which no frame decodes" + f" ({summary})" * bool(summary)
+        if not self._stream.codec_context.width:
+            limit = MAX_PIXELS // 1_000_000
+            return unreadable(
+                self._path, came, f"its header states no picture size, or one above {limit} million pixels"
+            )
+        return unreadable(self._path, came, "check that it plays, or copy it again")
 
     def _describe(self, first: VideoFrame, orientation: Orientation) -> VideoInfo:
         height, width = first.height, first.width

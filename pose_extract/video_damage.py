@@ -45,7 +45,10 @@ class Damage:
             (self.skipped_packets, "damaged packet{s} skipped"),
             (self.corrupt_frames, "frame{s} decoded with damage"),
             (self.unconverted_frames, "frame{s} left out for an unknown pixel format"),
-            (self.placed_frames, "frame{s} without a usable timestamp placed between the neighbours"),
+            (
+                self.placed_frames,
+                "frame{s} without a usable timestamp, placed by neighbours and frame rate",
+            ),
             (self.resized_frames, f"frame{{s}} scaled, the picture size changes {self._sizes}"),
         )
         parts = [f"{n} {text.format(s='s' * (n != 1))}" for n, text in counts if n]
