@@ -13,27 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_extract.agreement import Box, agreement_of, iou, moved, without_duplicates
 from pose_extract.estimator import FramePeople
 from pose_extract.track_store import TrackStore
 from poses.layout import Layout
 
 Floats = NDArray[np.float32]
-Box = tuple[float, float, float, float]
-
 # Agreement of a person with a track runs from 0 to 1; below this they are not the same.
 _LEAST_AGREEMENT = 0.15
-# A joint this far off, in units of the square root of the box's area, agrees by exp(-1/2).
-_JOINT_FALLOFF = 0.15
-# Fewer common joints than this say nothing; boxes decide alone.
-_LEAST_COMMON_JOINTS = 3
-# Two people of one frame are one if half of their common joints are this close, in the same unit.
-_SAME_JOINT = 0.08
-_SAME_BOX_IOU = 0.7
 # Share of a new displacement in the velocity, what remains of it per frame out of sight, and what remains of
 # the agreement of a track per frame out of sight.
 _VELOCITY_GAIN = 0.4
 _VELOCITY_FADE = 0.95
 _SIGHT_FADE = 0.99
+# Whoever appears where a lost person was last seen, with this overlap, is that person come back.
+_SAME_PLACE_IOU = 0.5
 # Seen this often, a person is no phantom in a clip of any length.
 _SURE_SIGHTINGS = 5
 # More people at a time than are asked for are followed, so that the main subject may come late.
@@ -98,10 +92,14 @@ class _Track:
 class ClipTracker:
     """Follows the people of one clip: `update` once a frame, in order, then `finish` once.
 
-    A track ends when its person was out of sight for more than `max_gap_frames`. Memory grows with the
-    frames of at most `2 * max_persons + 4` people, whatever the crowd: of tracks that have ended, only those
-    that can still be among the most important are kept, and while `max_persons + 4` people are in sight, a
-    newcomer is followed only if more important than one of them, whose track then ends.
+    A person who was out of sight for more than `max_gap_frames` is lost: whoever appears later is someone
+    else, unless it is in the very place where the lost one was last seen: who leaves an interview and comes
+    back sits down on the same chair.
+
+    Memory grows with the frames of at most `2 * max_persons + 4` people, whatever the crowd: of tracks that
+    have ended, only those that can still be among the most important are kept, and while `max_persons + 4`
+    people are in sight, a newcomer is followed only if more important than one of them, whose track then
+    ends.
 
     Raises:
         ValueError: sizes are not positive, or a frame's arrays do not have the layout's number of joints.
@@ -135,12 +133,12 @@ class ClipTracker:
             return
         xy_px, score, boxes = self._sound(people)
         if len(boxes) > 1:
-            chosen = _without_duplicates(xy_px, score, boxes, people.box_score)
+            chosen = without_duplicates(xy_px, score, boxes, people.box_score)
             xy_px, score, boxes = xy_px[chosen], score[chosen], [boxes[i] for i in chosen]
         owners = _assign(self._live, frame, xy_px, boxes)
         for person, (owner, box) in enumerate(zip(owners, boxes, strict=True)):
             importance = self._importance(box)
-            track = owner or self._new_track(importance)
+            track = owner or self._returning(box) or self._new_track(importance)
             if track:
                 track.add(frame, xy_px[person], score[person], box, importance)
 
@@ -216,6 +214,18 @@ class ClipTracker:
         short_clip = self._frames <= 10 * _SURE_SIGHTINGS  # fewer sightings may still do
         self._ended = sure + [t for t in self._ended if short_clip and t.seen < _SURE_SIGHTINGS]
 
+    def _returning(self, box: Box) -> _Track | None:
+        """The lost person who was last seen here, followed again; None if there is none, or no room."""
+        if not self._ended or len(self._live) >= self._max_persons + _SPARE_TRACKS:
+            return None
+        track = max(self._ended, key=lambda ended: iou(ended.box, box))
+        if iou(track.box, box) < _SAME_PLACE_IOU:
+            return None
+        self._ended.remove(track)
+        self._live.append(track)
+        track.velocity = (0.0, 0.0)
+        return track
+
     def _new_track(self, importance: float) -> _Track | None:
         """A track for a newcomer, or None where enough more important people are in sight."""
         if len(self._live) >= self._max_persons + _SPARE_TRACKS:
@@ -236,9 +246,13 @@ def _assign(tracks: list[_Track], frame: int, xy_px: Floats, boxes: list[Box]) -
     if len(tracks) == len(boxes) == 1:  # the usual case, without numpy where boxes alone decide
         track = tracks[0]
         fade = _SIGHT_FADE ** (frame - track.last_frame - 1)
-        if 0.5 * _iou(_moved(track.box, track.expected_shift(frame)), boxes[0]) * fade >= _LEAST_AGREEMENT:
+        if 0.5 * iou(moved(track.box, track.expected_shift(frame)), boxes[0]) * fade >= _LEAST_AGREEMENT:
             return [track]
-    agreement = _agreement(tracks, frame, xy_px, boxes)  # (N, P)
+    shifts = [track.expected_shift(frame) for track in tracks]
+    expected = [moved(track.box, shift) for track, shift in zip(tracks, shifts, strict=True)]
+    expected_xy = np.stack([track.xy_px for track in tracks]) + np.array(shifts, np.float32)[:, None]
+    fades = np.array([_SIGHT_FADE ** (frame - track.last_frame - 1) for track in tracks])
+    agreement = agreement_of(expected, expected_xy, boxes, xy_px) * fades[:, None]  # (N, P)
     agreement[agreement < _LEAST_AGREEMENT] = 0
     if min(agreement.shape) == 1:
         best = int(agreement.argmax())
@@ -252,63 +266,3 @@ def _assign(tracks: list[_Track], frame: int, xy_px: Floats, boxes: list[Box]) -
         if agreement[track_index, person] > 0:
             owners[person] = tracks[track_index]
     return owners
-
-
-def _agreement(tracks: list[_Track], frame: int, xy_px: Floats, boxes: list[Box]) -> NDArray[np.float64]:
-    """(N, P) mean of box overlap and joint similarity of each track, moved on, with each person."""
-    shifts = [track.expected_shift(frame) for track in tracks]
-    expected = [_moved(track.box, shift) for track, shift in zip(tracks, shifts, strict=True)]
-    overlap = np.array([[_iou(a, b) for b in boxes] for a in expected])  # (N, P)
-    expected_xy = np.stack([track.xy_px for track in tracks]) + np.array(shifts, np.float32)[:, None]
-    area = np.array([[math.sqrt(_area(a) * _area(b)) for b in boxes] for a in expected])
-    square = ((expected_xy[:, None] - xy_px) ** 2).sum(
-        axis=-1
-    )  # (N, P, V), NaN where either misses the joint
-    similar = np.exp(-square / (2 * _JOINT_FALLOFF**2 * np.maximum(area, 1.0))[..., None])
-    common = np.isfinite(square)
-    count = common.sum(axis=-1)
-    joints = np.where(common, similar, 0).sum(axis=-1) / np.maximum(count, 1)
-    joints = np.where(count >= _LEAST_COMMON_JOINTS, joints, overlap)
-    fade = np.array([_SIGHT_FADE ** (frame - track.last_frame - 1) for track in tracks])
-    agreement: NDArray[np.float64] = 0.5 * (overlap + joints) * fade[:, None]
-    return agreement
-
-
-def _without_duplicates(xy_px: Floats, score: Floats, boxes: list[Box], box_score: Floats) -> list[int]:
-    """Indices of the people who are left when one person found twice counts once, the surer finding."""
-    sureness = box_score * score.sum(axis=-1)
-    kept: list[int] = []
-    for person in np.argsort(-sureness, kind="stable").tolist():
-        if not any(_same(xy_px[person], xy_px[other], boxes[person], boxes[other]) for other in kept):
-            kept.append(person)
-    return sorted(kept)
-
-
-def _same(xy_px: Floats, other_xy_px: Floats, box: Box, other_box: Box) -> bool:
-    """Whether two findings of one frame are one person: by their joints, or by boxes if those say nothing."""
-    overlap = _iou(box, other_box)
-    if overlap == 0:
-        return False
-    distance = np.hypot(*(xy_px - other_xy_px).T)  # (V,)
-    distance = distance[np.isfinite(distance)]
-    if len(distance) < _LEAST_COMMON_JOINTS:
-        return overlap > _SAME_BOX_IOU
-    return bool(np.median(distance) < _SAME_JOINT * math.sqrt(min(_area(box), _area(other_box))))
-
-
-def _moved(box: Box, shift: tuple[float, float]) -> Box:
-    return box[0] + shift[0], box[1] + shift[1], box[2] + shift[0], box[3] + shift[1]
-
-
-def _area(box: Box) -> float:
-    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
-
-
-def _iou(a: Box, b: Box) -> float:
-    """Area of the intersection over that of the union."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    common = width * height
-    return common / (_area(a) + _area(b) - common)

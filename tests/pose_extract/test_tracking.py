@@ -120,12 +120,29 @@ def test_people_who_cross_behind_each_other_keep_their_names() -> None:
 
 @pytest.mark.parametrize(("gap", "tracks_expected"), [(1, 1), (15, 1), (30, 1), (31, 2), (60, 2)])
 def test_a_track_survives_thirty_frames_out_of_sight(gap: int, tracks_expected: int) -> None:
-    here = _frame((200, 100, 80, 240))
-    tracks = _track([here] * 20 + [FramePeople.nobody(17)] * gap + [here] * 20)
+    here, there = _frame((200, 100, 80, 240)), _frame((235, 100, 80, 240))
+    tracks = _track([here] * 20 + [FramePeople.nobody(17)] * gap + [there] * 20)
     assert len(tracks.track_ids) == tracks_expected
-    absent = np.isnan(tracks.box_px[0, :, 0])
-    assert absent[20 : 20 + gap].all()
-    assert np.isnan(tracks.xy_px[0, absent]).all() and not tracks.score[0, absent].any()
+    absent = np.isnan(tracks.box_px[:, :, 0]).all(axis=0)
+    assert absent[20 : 20 + gap].all() and absent.sum() == gap
+    assert np.isnan(tracks.xy_px[:, absent]).all() and not tracks.score[:, absent].any()
+
+
+@pytest.mark.parametrize("absence", [31, 300, 3000])
+def test_who_comes_back_to_the_same_chair_is_the_same(absence: int) -> None:
+    here, again = _frame((200, 100, 80, 240)), _frame((210, 104, 84, 236))
+    tracks = _track([here] * 20 + [FramePeople.nobody(17)] * absence + [again] * 20, max_persons=1)
+    assert np.isfinite(tracks.box_px[0, :, 0]).sum() == 40
+
+
+def test_a_passer_by_does_not_take_the_chair_of_who_sits_there_again() -> None:
+    subject, passer = (200, 100, 100, 300), (420, 100, 60, 200)
+    nobody = [FramePeople.nobody(17)] * 40
+    frames = [_frame(subject)] * 30 + nobody + [_frame(passer)] * 30 + nobody + [_frame(subject, passer)] * 30
+    tracks = _track(frames, max_persons=2)
+    assert tracks.track_ids.tolist() == [0, 1]
+    assert [np.isfinite(tracks.box_px[p, :, 0]).sum() for p in range(2)] == [60, 60]
+    assert np.nanmax(_left(tracks, 0)) == 200 and np.nanmin(_left(tracks, 1)) == 420
 
 
 def test_who_comes_back_far_away_is_someone_else() -> None:
