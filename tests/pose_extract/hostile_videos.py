@@ -60,7 +60,8 @@ def write_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     defaults = {".gif": "gif", ".webm": "libvpx-vp9", ".avi": "mpeg4", ".mjpeg": "mjpeg"}
     codec = codec or defaults.get(path.suffix, "libx264")
-    with av.open(str(path), "w", options=container_options or {}) as container:
+    repeatable = {"fflags": "+bitexact"}  # no random track ids
+    with av.open(str(path), "w", options=repeatable | (container_options or {})) as container:
         stream = container.add_stream(codec, rate=fps, options=options or {})
         stream.width, stream.height = size
         formats = stream.codec_context.codec.video_formats or []
