@@ -1,8 +1,9 @@
 """`extract-poses` against what its parts cost with nothing between them.
 
 Limit: as many processes as workers, each decoding its share of the clips and calling the bare models as
-often as the pipeline has to. Peers: a straightforward loop in one process, one frame at a time (decode, detect,
-crop, infer, decode the answer), and, with --mediapipe-python, MediaPipe's own solution in its own environment.
+often as the pipeline has to. Peers: a straightforward loop in one process, one frame at a time (decode,
+detect, crop, infer, decode the answer), and, with --mediapipe-python, MediaPipe's own pose solution in an
+environment of its own.
 
     python -m benchmarks.end_to_end --clips DIR [--detector FILE.onnx] [--mediapipe-python PYTHON]
 
@@ -198,7 +199,7 @@ def place_stand_ins(directory: Path, detector: Path) -> tuple[Path, dict[str, st
     from weights.manifest import load_manifest
 
     manifest = load_manifest()
-    pose_row, detector_row = manifest["rtmpose-m"], manifest["rtmdet-nano"]
+    pose_row, detector_row = manifest["rtmpose_m"], manifest["rtmdet_nano"]
     weights = directory / "weights"
     weights.mkdir()
     pose = build_simcc_graph(weights / pose_row.file)

@@ -113,17 +113,20 @@ def _resolve_detector(asked: str | None, choice: PoseChoice) -> str | None:
 
 
 def _auto_model(layout: str) -> str:
-    """RTMPose where its weights and a detector's are present, the largest such; else BlazePose."""
+    """RTMPose where its weights and a detector's are present, else BlazePose.
+
+    Of several, those whose own layout is asked for, else body before body and feet before whole body; of
+    these the largest, which is the manifest's last.
+    """
     from weights.fetch import is_present
 
-    if any(is_present(name) for name in detector_weights()):
-        present = [
-            name
-            for name, w in simcc_weights().items()
-            if is_present(name) and (not layout or layout in _layouts_from(str(w.layout)))
-        ]
-        if present:
-            return present[-1]
+    if not any(is_present(name) for name in detector_weights()):
+        return "blazepose"
+    present = [w for name, w in simcc_weights().items() if is_present(name)]
+    for own in (layout, "coco17", "halpe26", "coco_wholebody133"):
+        fitting = [w.name for w in present if w.layout == own and layout in ("", *_layouts_from(own))]
+        if fitting:
+            return fitting[-1]
     return "blazepose"
 
 
