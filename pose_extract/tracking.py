@@ -127,9 +127,13 @@ class ClipTracker:
         frame = self._frames
         self._frames += 1
         self._end_lost(frame)
-        if not len(people.box_px):
-            if people.xy_px.shape[1:] != (len(self._layout.joints), 2):
-                self._refuse(people)
+        p, v = len(people.score), len(self._layout.joints)
+        if people.xy_px.shape != (p, v, 2) or people.score.shape != (p, v) or people.box_px.shape != (p, 4):
+            raise ValueError(
+                f"tracking in layout {self._layout.name!r} needs people as xy_px (P, {v}, 2), score (P, {v}) "
+                f"and box_px (P, 4), got {people.xy_px.shape}, {people.score.shape} and {people.box_px.shape}"
+            )
+        if not p:
             return
         xy_px, score, boxes = self._sound(people)
         if len(boxes) > 1:
@@ -163,9 +167,6 @@ class ClipTracker:
     def _sound(self, people: FramePeople) -> tuple[Floats, Floats, list[Box]]:
         """People with at least one joint, missing joints as NaN and score 0, boxes finite."""
         xy_px, score = people.xy_px, people.score
-        v = len(self._layout.joints)
-        if xy_px.shape[1:] != (v, 2) or score.shape != xy_px.shape[:2] or len(people.box_px) != len(score):
-            self._refuse(people)
         found = (score > 0) & np.isfinite(xy_px[..., 0] + xy_px[..., 1])  # (P, V)
         if not found.all():
             xy_px = np.where(found[..., None], xy_px, np.float32(np.nan))
@@ -181,13 +182,6 @@ class ClipTracker:
             kept.append(person)
             boxes.append((x1, y1, x2, y2))
         return (xy_px, score, boxes) if len(kept) == len(score) else (xy_px[kept], score[kept], boxes)
-
-    def _refuse(self, people: FramePeople) -> None:
-        v = len(self._layout.joints)
-        raise ValueError(
-            f"tracking in layout {self._layout.name!r} needs people as xy_px (P, {v}, 2), score (P, {v}) and "
-            f"box_px (P, 4), got {people.xy_px.shape}, {people.score.shape} and {people.box_px.shape}"
-        )
 
     def _importance(self, box: Box) -> float:
         """Of one person in one frame, see `Tracks`."""

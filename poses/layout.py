@@ -111,6 +111,9 @@ def subset(layout: Layout, part: str) -> Layout:
     """The joints of one part as a layout of its own, named `base/part`, in the part's order.
 
     A joint whose parent is left out hangs on its nearest ancestor that stays; limbs stay where both ends do.
+    `coco_wholebody133/micro44` follows MMN's choice of 44 of Halpe's 136 joints: body and feet, six face
+    points, wrist and finger tips of both hands. COCO-WholeBody has no head top, neck and mid-hip, which
+    leaves 41; MMN does not publish which six face points, see `layouts_wholebody.MICRO44` for those taken.
 
     Raises:
         ValueError: the layout has no such part; the message names the nearest.

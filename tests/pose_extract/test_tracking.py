@@ -356,6 +356,12 @@ def test_wrong_use_is_refused() -> None:
         ClipTracker(LAYOUT, FRAME_HW, 0)
     with pytest.raises(ValueError, match="at least one pixel"):
         ClipTracker(LAYOUT, (0, 640), 1)
+    whole = _frame((1, 1, 9, 9))
+    for box_px in (np.empty((0, 4), np.float32), whole.box_px[0], whole.box_px[:, :3]):
+        with pytest.raises(ValueError, match=r"box_px \(P, 4\)"):
+            ClipTracker(LAYOUT, FRAME_HW, 1).update(
+                FramePeople(whole.xy_px, whole.score, box_px, whole.box_score)
+            )
     tracker = ClipTracker(LAYOUTS["halpe26"], FRAME_HW, 1)
     for people in (_frame((1, 1, 9, 9)), FramePeople.nobody(17)):
         with pytest.raises(ValueError, match=r"'halpe26' needs people as xy_px \(P, 26, 2\)"):

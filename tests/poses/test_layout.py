@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from poses.layout import LAYOUTS, Layout, convert, get_layout, subset
 
@@ -257,6 +259,23 @@ def test_a_mirrored_pose_converts_to_the_mirrored_conversion() -> None:
         direct, _ = convert(xy, score, source, target)
         flipped, _ = convert(xy[..., source.mirror, :], score[..., source.mirror], source, target)
         np.testing.assert_allclose(flipped, direct[..., target.mirror, :], rtol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(ALL), st.sampled_from(ALL), st.floats(0, 1), st.integers(0, 2**31))
+def test_any_conversion_keeps_the_contract(
+    source_name: str, target_name: str, missing: float, seed: int
+) -> None:
+    source, target = LAYOUTS[source_name], LAYOUTS[target_name]
+    xy, score = _pose(source, seed)
+    gone = np.random.default_rng(seed).random(score.shape) < missing
+    score[gone], xy[gone] = 0, np.nan
+    new_xy, new_score = convert(xy, score, source, target)
+    np.testing.assert_array_equal(np.isfinite(new_xy).all(axis=-1), new_score > 0)
+    if not gone.all():
+        low, high = np.nanmin(xy) - 1e-3, np.nanmax(xy) + 1e-3  # nothing is made up outside what was seen
+        assert np.all((new_xy >= low) & (new_xy <= high) | np.isnan(new_xy))
+    assert set(new_score[new_score > 0].tolist()) <= set(score.ravel().tolist())
 
 
 @pytest.mark.parametrize(
