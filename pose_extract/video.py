@@ -125,7 +125,7 @@ class VideoFrames:
 
     def _no_frame(self) -> UnreadableVideoError:
         summary = self._damage.summary()
-        came = f"a {self._codec} stream of which no frame decodes" + f" ({summary})" * bool(summary)
+        came = f"a video ({self._codec}) of which no frame decodes" + f" ({summary})" * bool(summary)
         if not self._stream.codec_context.width:
             limit = MAX_PIXELS // 1_000_000
             return unreadable(

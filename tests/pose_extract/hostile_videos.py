@@ -305,7 +305,7 @@ def damaged_in_the_middle(directory: Path) -> dict[Path, int]:
 
 
 def _flip_bits(data: bytearray, rng: np.random.Generator) -> None:
-    for position in rng.integers(0, len(data), rng.integers(1, 40)):
+    for position in rng.integers(0, len(data), rng.integers(1, 20)):
         data[position] ^= 1 << int(rng.integers(8))
 
 
@@ -348,14 +348,20 @@ _MUTATIONS: tuple[Callable[[bytearray, np.random.Generator], None], ...] = (
 
 
 def mutated_videos(directory: Path, count: int, seed: int) -> list[Path]:
-    """Small videos in four containers, each hurt in one to three ways; the same seed gives the same files."""
+    """Small videos in four containers, each hurt in one or two ways; the same seed gives the same files."""
     directory.mkdir(parents=True, exist_ok=True)
     seeds = directory / "seeds"
+    busy = {"frames": 24, "size": (160, 120)}
+    often = {"g": "6", "crf": "8"}  # much picture, little header
     wholes = [
-        write_video(seeds / "a.mp4", frames=12, container_options={"movflags": "faststart"}, audio=True),
-        write_video(seeds / "b.mkv", frames=12, audio=True),
-        write_video(seeds / "c.avi", frames=12),
-        write_video(seeds / "d.webm", frames=6, options={"deadline": "realtime", "cpu-used": "8"}),
+        write_video(
+            seeds / "a.mp4", **busy, options=often, container_options={"movflags": "faststart"}, audio=True
+        ),
+        write_video(seeds / "b.mkv", **busy, options=often, audio=True),
+        write_video(seeds / "c.avi", **busy, options={"g": "6", "qmax": "4"}),
+        write_video(
+            seeds / "d.webm", **busy, options={"g": "6", "crf": "8", "deadline": "realtime", "cpu-used": "8"}
+        ),
     ]
     contents = [(path.suffix, path.read_bytes()) for path in wholes]
     for path in wholes:
@@ -366,7 +372,7 @@ def mutated_videos(directory: Path, count: int, seed: int) -> list[Path]:
     for index in range(count):
         suffix, whole = contents[index % len(contents)]
         data = bytearray(whole)
-        for kind in rng.integers(0, len(_MUTATIONS), rng.integers(1, 4)):
+        for kind in rng.integers(0, len(_MUTATIONS), rng.integers(1, 3)):
             if len(data) > 1:
                 _MUTATIONS[kind](data, rng)
         path = directory / f"mutated_{index:04d}{suffix}"
