@@ -8,9 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_extract.estimator import FrameBgr
+from pose_extract.onnx_session import OnnxModelError, OnnxSession
 
 PAD_GREY = 114
 """Border that OpenMMLab's detectors are trained with."""
+
+
+def check_input(session: OnnxSession, input_hw: tuple[int, int]) -> None:
+    """OnnxModelError unless the file takes (N, 3, H, W), as far as it says what it takes."""
+    shape, wanted = session.input_shapes[0], ["N", 3, *input_hw]
+    fits = len(shape) == 4 and all(
+        not isinstance(has, int) or has == want for has, want in zip(shape[1:], wanted[1:], strict=True)
+    )
+    if not fits:
+        raise OnnxModelError(
+            f"{session.path.name}: expected an input {wanted}, the file has {shape}: "
+            "this file holds another model than its manifest row says"
+        )
 
 
 class PlaneWriter:

@@ -175,8 +175,13 @@ def parse_device(device: str) -> tuple[str, int | None]:
     return name, int(number) if colon else None
 
 
-def providers_for(device: str) -> list[tuple[str, dict[str, str]]]:
-    """What ONNX Runtime is asked for: the device's provider, then whoever takes the operators it lacks."""
+def providers_for(device: str, models: Path) -> list[tuple[str, dict[str, str]]]:
+    """What ONNX Runtime is asked for: the device's provider, then whoever takes the operators it lacks.
+
+    Args:
+        device: a name of `DEVICES`, perhaps with a number.
+        models: the model's folder; engines that take minutes to build are kept in `tensorrt` beneath it.
+    """
     name, number = parse_device(device)
     chain = {"tensorrt": ("tensorrt", "cuda", "cpu"), "cpu": ("cpu",)}.get(name, (name, "cpu"))
     providers = []
@@ -184,6 +189,8 @@ def providers_for(device: str) -> list[tuple[str, dict[str, str]]]:
         options = dict(DEVICES[link].options)
         if DEVICES[link].numbered and number is not None:
             options["device_id"] = str(number)
+        if link == "tensorrt":
+            options["trt_engine_cache_path"] = options["trt_timing_cache_path"] = str(models / "tensorrt")
         providers.append((DEVICES[link].provider, options))
     return providers
 
@@ -261,24 +268,32 @@ def _open(runtime: ModuleType, path: Path, device: str, threads: int) -> tuple[s
         try:
             session = _load(runtime, path, candidate, threads, offered)
             check_provider(candidate, session.get_providers(), offered)
-        except (DeviceUnavailableError, OnnxModelError):
-            continue  # the CPU comes last and its error, if any, is the one to show
+        except DeviceUnavailableError:
+            continue
         return candidate, session
     return "cpu", _load(runtime, path, "cpu", threads, offered)
 
 
 def _load(runtime: ModuleType, path: Path, device: str, threads: int, offered: Sequence[str]) -> Any:
-    asked = [provider for provider in providers_for(device) if provider[0] in offered]
-    if not asked or asked[0][0] != DEVICES[parse_device(device)[0]].provider:
+    entry = DEVICES[parse_device(device)[0]]
+    asked = [provider for provider in providers_for(device, path.parent) if provider[0] in offered]
+    if not asked or asked[0][0] != entry.provider:
         check_provider(device, [name for name, _ in asked], offered)
-    if asked[0][0] != CPU and hasattr(runtime, "preload_dlls") and "CUDAExecutionProvider" in offered:
+    if entry.provider != CPU and hasattr(runtime, "preload_dlls") and "CUDAExecutionProvider" in offered:
         runtime.preload_dlls()  # finds CUDA and cuDNN where pip installed them
     try:
-        return runtime.InferenceSession(str(path), _options(runtime, threads, asked[0][0]), providers=asked)
+        return runtime.InferenceSession(
+            str(path), _options(runtime, threads, entry.provider), providers=asked
+        )
     except _model_errors(runtime) as error:
-        where = "" if device == "cpu" else f" on {device}"
+        if device != "cpu":
+            _load(runtime, path, "cpu", threads, offered)  # if not even that, the file is to blame
+            raise DeviceUnavailableError(
+                f"--device {device} does not load {path.name}, which the CPU does: "
+                f"{_first_line(error)}; {entry.advice}"
+            ) from error
         raise OnnxModelError(
-            f"{path}: expected an ONNX model, it does not load{where}: {_first_line(error)}; "
+            f"{path}: expected an ONNX model, it does not load: {_first_line(error)}; "
             "fetch it again (fidget weights fetch), or check that the file is what its name says"
         ) from error
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pose_extract.boxes import Boxes, Scores, to_frame
 from pose_extract.estimator import FrameBgr
-from pose_extract.network_input import Letterbox
+from pose_extract.network_input import Letterbox, check_input
 from pose_extract.onnx_session import OnnxModelError, OnnxSession
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class RtmDet:
             std: likewise.
             score_threshold: boxes below this are not reported.
         """
+        check_input(session, input_hw)
         self.session = session
         self.score_threshold = score_threshold
         self._letterbox = Letterbox(input_hw, colour, mean, std)

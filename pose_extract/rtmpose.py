@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pose_extract.estimator import FrameBgr
 from pose_extract.geometry import CropWarper, Matrix, apply, crop_of_box, invert
-from pose_extract.network_input import PlaneWriter
+from pose_extract.network_input import PlaneWriter, check_input
 from pose_extract.onnx_session import CPU, OnnxModelError, OnnxSession
 from pose_extract.rtmdet import preprocessing_of
 from pose_extract.simcc import average_with_mirror, decode_simcc
@@ -66,18 +66,16 @@ class RtmPose:
             batch_crops: crops in one call at most.
 
         Raises:
-            ValueError: the file's input is of another size.
+            OnnxModelError: the file's input is of another size.
         """
-        shape = session.input_shapes[0]
-        wanted = ["N", 3, *input_hw]
-        if any(isinstance(a, int) and a != b for a, b in zip(shape[1:], wanted[1:], strict=False)):
-            raise ValueError(f"{session.path.name}: expected an input {wanted}, the file has {shape}")
+        check_input(session, input_hw)
+        batch = session.input_shapes[0][0]
         self.session = session
         self.layout = layout
         self._input_hw = input_hw
         self._writer = PlaneWriter(colour, mean, std)
         self._split_ratio, self._peak, self._flip_test = split_ratio, peak, flip_test
-        self._fixed_batch = shape[0] if isinstance(shape[0], int) else None
+        self._fixed_batch = batch if isinstance(batch, int) else None
         self._batch = self._fixed_batch or batch_crops
         self._warper = CropWarper(input_hw)
         self._input = np.zeros((self._batch, 3, *input_hw), np.float32)

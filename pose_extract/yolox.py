@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pose_extract.boxes import Boxes, Scores, suppress
 from pose_extract.estimator import FrameBgr
-from pose_extract.network_input import Letterbox
+from pose_extract.network_input import Letterbox, check_input
 from pose_extract.onnx_session import OnnxModelError, OnnxSession
 from pose_extract.rtmdet import PERSON, people_in_frame, preprocessing_of, suppressed_people
 
@@ -52,6 +52,7 @@ class YoloX:
         """
         if input_hw[0] % STRIDES[-1] or input_hw[1] % STRIDES[-1]:
             raise ValueError(f"YOLOX takes an input of a multiple of {STRIDES[-1]} pixels, got {input_hw}")
+        check_input(session, input_hw)
         self.session = session
         self.score_threshold = score_threshold
         self.iou_threshold = iou_threshold

@@ -113,12 +113,14 @@ def test_unknown_devices(device: str) -> None:
         parse_device(device)
 
 
-def test_providers_carry_the_device_number_and_end_on_the_cpu() -> None:
-    assert [name for name, _ in providers_for("tensorrt:2")] == [TENSORRT, CUDA, CPU]
-    assert [options.get("device_id") for _, options in providers_for("tensorrt:2")] == ["2", "2", None]
-    assert [name for name, _ in providers_for("cuda")] == [CUDA, CPU]
-    assert "device_id" not in providers_for("cuda")[0][1]
-    assert providers_for("cpu") == [(CPU, {})]
+def test_providers_carry_the_device_number_and_end_on_the_cpu(tmp_path: Path) -> None:
+    tensorrt = providers_for("tensorrt:2", tmp_path)
+    assert [name for name, _ in tensorrt] == [TENSORRT, CUDA, CPU]
+    assert [options.get("device_id") for _, options in tensorrt] == ["2", "2", None]
+    assert tensorrt[0][1]["trt_engine_cache_path"] == str(tmp_path / "tensorrt")  # not the user's directory
+    assert [name for name, _ in providers_for("cuda", tmp_path)] == [CUDA, CPU]
+    assert "device_id" not in providers_for("cuda", tmp_path)[0][1]
+    assert providers_for("cpu", tmp_path) == [(CPU, {})]
 
 
 def test_provider_read_back() -> None:
@@ -142,7 +144,9 @@ def test_cuda_without_cuda_is_an_error(doubling: Path) -> None:
 class FakeMachine:
     """Stands in for `onnxruntime.InferenceSession` on a machine where only some providers load."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, offered: list[str], loads: list[str]) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, offered: list[str], loads: list[str], fails: str = ""
+    ) -> None:
         self.asked: list[list[str]] = []
         self.options: onnxruntime.SessionOptions | None = None
         real = onnxruntime.InferenceSession
@@ -150,6 +154,10 @@ class FakeMachine:
         def open_session(path, options, providers):
             self.options = options
             self.asked.append([name for name, _ in providers])
+            if providers[0][0] == fails:
+                raise onnxruntime.capi.onnxruntime_pybind11_state.Fail(
+                    "CUDA failure 101: invalid device ordinal"
+                )
             session = real(path, options, providers=[CPU])
             running = [name for name, _ in providers if name in loads]
             session.get_providers = lambda: running
@@ -178,6 +186,22 @@ def test_auto_goes_on_where_it_does_not_load(monkeypatch: pytest.MonkeyPatch, do
     session = OnnxSession(doubling, "auto")
     assert (session.device, session.provider) == ("cpu", CPU)
     assert broken.asked == [[CUDA, CPU], [CPU]]
+
+
+def test_a_device_that_fails_is_told_from_a_file_that_is_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, doubling: Path
+) -> None:
+    FakeMachine(monkeypatch, offered=[CUDA, CPU], loads=[CPU], fails=CUDA)
+    with pytest.raises(
+        DeviceUnavailableError, match=r"cuda:9 does not load doubling.onnx, which the CPU does: CUDA"
+    ):
+        OnnxSession(doubling, "cuda:9")
+    assert OnnxSession(doubling, "auto").device == "cpu"
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"nothing")
+    for device in ("cuda:9", "auto"):
+        with pytest.raises(OnnxModelError, match=r"broken\.onnx: expected an ONNX model"):
+            OnnxSession(broken, device)
 
 
 def test_threads_do_not_spin(monkeypatch: pytest.MonkeyPatch, doubling: Path) -> None:

@@ -95,6 +95,31 @@ def test_a_foreign_model_is_named() -> None:
         found.detect(np.zeros((320, 320, 3), np.uint8))
 
 
+@pytest.mark.parametrize(
+    "shape", [["batch", 3, 640, 640], [1, 1, 320, 320], ["batch", 51], ["batch", 3, 320, "w", 1]]
+)
+def test_a_file_of_another_input_is_named(shape: list) -> None:
+    session = FakeSession(*NOBODY)
+    session.input_shapes = [shape]
+    with pytest.raises(OnnxModelError, match=r"expected an input \['N', 3, 320, 320\], the file has"):
+        RtmDet(session, (320, 320), "bgr", MEAN, STD)
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (1, 4000), (3000, 2)])
+def test_frames_of_odd_shapes(hw: tuple[int, int]) -> None:
+    found, session = detector(dets((0, 0, 320, 320, 0.9)), np.zeros((1, 1), np.int64))
+    boxes, _ = found.detect(np.zeros((*hw, 3), np.uint8))
+    assert session.fed[0].shape == (1, 3, 320, 320)
+    np.testing.assert_allclose(boxes, [[-0.5, -0.5, hw[1] - 0.5, hw[0] - 0.5]], atol=1e-3)
+
+
+def test_nonsense_from_the_network_is_nobody() -> None:
+    nan, inf = float("nan"), float("inf")
+    rows = dets((nan, 0, 9, 9, 0.9), (0, 0, 9, 9, nan), (inf, inf, inf, inf, 0.9), (9, 9, 5, 5, 0.9))
+    boxes, scores = detector(rows, np.zeros((1, 4), np.int64))[0].detect(np.zeros((320, 320, 3), np.uint8))
+    assert len(boxes) == len(scores) == 0
+
+
 def test_a_row_without_preprocessing_is_named() -> None:
     with pytest.raises(ValueError, match="weight demo_portrait: expected input_hw, colour, mean and std"):
         RtmDet.from_weight(FakeSession(*NOBODY), get_weight("demo_portrait"))

@@ -82,6 +82,22 @@ def test_a_model_of_fixed_batch_is_filled_up(tmp_path: Path) -> None:
         np.testing.assert_allclose(xy_px[0], SPOTS, atol=0.15)
 
 
+@pytest.mark.parametrize(("crops", "fed"), [(1, [1]), (3, [4]), (5, [8]), (16, [16]), (19, [16, 4])])
+def test_a_gpu_sees_few_sizes_of_batch(tmp_path: Path, crops: int, fed: list[int]) -> None:
+    pose = spot_model(tmp_path / "m.onnx")
+    sizes = []
+    run = pose.session.run
+
+    def watched(inputs):
+        sizes.append(len(inputs["input"]))
+        return run(inputs)
+
+    pose.session.provider, pose.session.run = "CUDAExecutionProvider", watched
+    answers = pose.estimate([frame_with_spots(SPOTS)] * crops, [BOX] * crops)
+    assert sizes == fed
+    np.testing.assert_allclose(np.concatenate([xy for xy, _ in answers]), [SPOTS] * crops, atol=0.15)
+
+
 def test_no_frames_and_no_boxes(tmp_path: Path) -> None:
     pose = spot_model(tmp_path / "m.onnx")
     assert pose.estimate([], []) == []
@@ -174,7 +190,7 @@ def test_another_joint_count_is_named(tmp_path: Path) -> None:
 
 def test_another_input_size_is_named(tmp_path: Path) -> None:
     session = OnnxSession(write_profile_simcc(tmp_path / "m.onnx", (384, 288)), "cpu")
-    with pytest.raises(ValueError, match=r"expected an input \['N', 3, 256, 192\], the file has"):
+    with pytest.raises(OnnxModelError, match=r"expected an input \['N', 3, 256, 192\], the file has"):
         RtmPose.from_weight(session, get_weight("rtmpose_m"))
 
 
