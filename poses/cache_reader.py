@@ -73,12 +73,12 @@ class PoseCache:
         self._row_of: dict[str, int] = {}
         for shard in self.shards:
             for clip_id in shard.clip_ids:
-                row = self._row_of.setdefault(clip_id, len(self._row_of))
-                if row != len(self._row_of) - 1:
+                if clip_id in self._row_of:
                     raise ValueError(
                         f"{self.directory}: clip {clip_id!r} is there twice, again in {shard.path.name}; "
                         "run a check of the cache"
                     )
+                self._row_of[clip_id] = len(self._row_of)
         statuses = [status for shard in self.shards for status in shard.statuses]
         self.clip_ids = [clip_id for clip_id, row in self._row_of.items() if statuses[row] != "failed"]
         self._failed = {clip_id for clip_id, row in self._row_of.items() if statuses[row] == "failed"}

@@ -18,6 +18,7 @@ from poses.quality import ClipQuality
 
 FORMAT_VERSION = 1
 METADATA_KEY = b"fidget"
+VALUES_LIMIT = 2**29  # numbers in one list, and in one column of a row group
 DEFAULT_XY_STEP = 1 / 16  # px: an error of at most 1/32 px
 
 Status = Literal["ok", "no_person", "failed"]
@@ -257,6 +258,10 @@ def rows_to_table(rows: Sequence[CacheRow], schema: pa.Schema) -> pa.Table:
 
 def _list_column(arrays: Sequence[NDArray[np.generic]], kind: pa.ListType) -> pa.ListArray:
     lengths = np.fromiter((array.size for array in arrays), np.int64, len(arrays))
+    if lengths.max(initial=0) > VALUES_LIMIT:
+        raise OverflowError(
+            f"expected at most {VALUES_LIMIT} numbers a clip, got {lengths.max()}; split the video"
+        )
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     if offsets[-1] > np.iinfo(np.int32).max:
         raise OverflowError(f"expected at most 2**31 - 1 values in one row group, got {offsets[-1]}")

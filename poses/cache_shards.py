@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -22,6 +23,7 @@ from poses.cache_schema import (
     METADATA_KEY,
     SCHEMA,
     STATUSES,
+    VALUES_LIMIT,
     CacheMetadata,
     CacheMismatchError,
     CacheRow,
@@ -34,9 +36,13 @@ from poses.quality import ClipQuality
 COMMON_METADATA = "_common_metadata"
 ROWS_PER_GROUP = 64
 VALUES_PER_GROUP = 4_000_000  # of xy: what one random access decodes at most, unless one clip alone is longer
-VALUES_READABLE = 2**30  # of one column of one row group; more is a broken or hostile file
+ROWS_READABLE = 2**20  # of one row group; more is a broken or hostile file
+TEXT_READABLE = 2**26  # bytes of one text column of one row group
+
+_TEXTS = tuple(field.name for field in SCHEMA if pa.types.is_string(field.type))
 
 _TEMPORARY = ".writing-"
+_TROUBLE = (pa.ArrowException, OSError, ValueError, MemoryError, ArithmeticError, LookupError)
 _OURS = re.compile(r"shard-(\d{8,})-")
 _ENCODINGS = {
     "source_bytes": "DELTA_BINARY_PACKED",
@@ -73,15 +79,7 @@ def named_errors(path: Path) -> Iterator[None]:
         yield
     except (NotACacheError, CorruptShardError, CacheMismatchError):
         raise
-    except (
-        pa.ArrowException,
-        OSError,
-        ValueError,
-        MemoryError,
-        OverflowError,
-        KeyError,
-        IndexError,
-    ) as error:
+    except _TROUBLE as error:
         reason = str(error).strip().splitlines()
         raise CorruptShardError(
             f"{path}: expected a whole Parquet file of a pose cache, "
@@ -97,9 +95,13 @@ def open_shard(path: Path) -> pq.ParquetFile:
         CorruptShardError: it is truncated, no Parquet file, or a column is missing; names the file.
     """
     with named_errors(path):
-        shard = pq.ParquetFile(path, page_checksum_verification=True, memory_map=False)
-        names = set(shard.schema_arrow.names)
-        missing = [name for name in SCHEMA.names if name not in names]
+        try:
+            # dictionaries, so that a text that is used a million times is not spread out before it is checked
+            shard = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=list(_TEXTS))
+        except KeyError:  # one of the text columns is absent
+            shard = pq.ParquetFile(path)
+        present = set(shard.schema_arrow.names)
+        missing = [name for name in SCHEMA.names if name not in present]
         if missing:
             shard.close()
             raise CorruptShardError(
@@ -119,6 +121,9 @@ def read_group(path: Path, shard: pq.ParquetFile, group: int, columns: Sequence[
         table = shard.read_row_group(group, columns=list(columns), use_threads=False)
         table = table.select(list(columns))
         table.validate()
+        for name in _TEXTS:
+            if name in columns:
+                _expect_sane_text(path, name, table[name])
         wanted = pa.schema([SCHEMA.field(name) for name in columns])
         nulls = [field.name for field in wanted if not field.nullable and table[field.name].null_count]
         if nulls:
@@ -129,13 +134,32 @@ def read_group(path: Path, shard: pq.ParquetFile, group: int, columns: Sequence[
 def _expect_sane_size(path: Path, shard: pq.ParquetFile, group: int) -> None:
     """Refuse a footer whose counts would make the library allocate without end."""
     footer = shard.metadata.row_group(group)
+    if not 0 <= footer.num_rows <= ROWS_READABLE:
+        raise CorruptShardError(
+            f"{path}: row group {group} claims {footer.num_rows} rows, expected at most {ROWS_READABLE}"
+        )
     for index in range(footer.num_columns):
         column = footer.column(index)
-        if column.num_values > VALUES_READABLE or column.num_values < 0:
+        if not 0 <= column.num_values <= VALUES_LIMIT:
             raise CorruptShardError(
                 f"{path}: column {column.path_in_schema} claims {column.num_values} values in one row group, "
-                f"expected at most {VALUES_READABLE}"
+                f"expected at most {VALUES_LIMIT}"
             )
+
+
+def _expect_sane_text(path: Path, name: str, column: pa.ChunkedArray) -> None:
+    """Refuse a dictionary of few long texts and many uses, before it is spread out."""
+    for chunk in column.chunks:
+        if not pa.types.is_dictionary(chunk.type):
+            continue
+        lengths = pc.binary_length(chunk.dictionary).to_numpy()
+        used = chunk.indices.drop_null().to_numpy()
+        if used.size and int(used.size) * int(lengths.max()) > TEXT_READABLE:
+            total = int(lengths[used].sum(dtype=np.int64))
+            if total > TEXT_READABLE:
+                raise CorruptShardError(
+                    f"{path}: column {name} spreads out to {total} bytes, expected at most {TEXT_READABLE}"
+                )
 
 
 @dataclass(frozen=True)
