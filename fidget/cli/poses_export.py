@@ -85,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"fidget: clip {clip_id!r} not exported: {' '.join(problem.split())}", file=sys.stderr)
     for clip_id in outcome.without_people:
         print(f"fidget: clip {clip_id!r} has nobody in it", file=sys.stderr)
-    print(f"{args.cache} -> {output}: {outcome.written} clips, {outcome.frames:,} frames, {layout.name}")
+    print(f"{args.cache} -> {output}")
+    print(f"  clips exported: {outcome.written:,} ({outcome.frames:,} frames, {layout.name})")
     for count, what in (
         (len(outcome.without_people), "without people (exported, named above)"),
         (len(outcome.failed), "not exported (named above)"),
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         (len(labels.keys() - set(cache.clip_ids)), "in the labels, but not in the cache"),
     ):
         if count:
-            print(f"  {count} clips {what}")
+            print(f"  {what}: {count:,}")
     return 1 if outcome.failed else 0
 
 
@@ -174,9 +175,11 @@ def _clips(
     """The clips that can be read, converted and labelled, one in memory at a time."""
     import dataclasses
 
+    from fidget.cli.ticker import Ticker
     from poses.formats.record import LabelledClip
     from poses.layout import convert
 
+    ticker = Ticker(len(cache.clip_ids))
     for clip_id in cache.clip_ids:
         try:
             clip = cache.read(clip_id)
@@ -193,6 +196,8 @@ def _clips(
         if not clip.persons:
             outcome.without_people.append(clip_id)
         yield LabelledClip(clip, label, splits)
+        ticker.step()
+    ticker.close()
 
 
 def _write(

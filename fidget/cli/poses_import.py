@@ -70,8 +70,10 @@ class _Outcome:
 
 def run(args: argparse.Namespace) -> int:
     """Import; returns the exit status."""
+    import itertools
     import sys
 
+    from fidget.cli.ticker import Ticker
     from fidget.cli.usage import UsageError
     from poses.cache_schema import CacheMetadata
     from poses.cache_writer import CacheWriter
@@ -99,14 +101,18 @@ def run(args: argparse.Namespace) -> int:
         print(f"fidget: clip {clip_id!r} not imported: {' '.join(problem.split())}", file=sys.stderr)
 
     clips = _clips(args, path, format_name, layout, fps, frame_hw, on_broken)
+    first = next(clips, None)  # before the cache is made: a file of the wrong kind leaves nothing behind
+    if first is None:
+        print(f"fidget: {path}: expected clips, found none that can be imported", file=sys.stderr)
+        return 1
+    ticker = Ticker()
     with CacheWriter(directory, metadata) as writer:
-        for labelled in clips:
+        for labelled in itertools.chain([first], clips):
             _take(labelled, writer, stamp, outcome, on_broken)
+            ticker.step()
+    ticker.close()
     labels = _write_labels(directory, outcome)
     _report(args, path, directory, outcome, labels)
-    if not outcome.seen and not outcome.broken:
-        print(f"fidget: {path}: no clip in it, the cache is empty", file=sys.stderr)
-        return 1
     return 1 if outcome.broken else 0
 
 
@@ -253,18 +259,27 @@ def _take(
 
 
 def _write_labels(directory: Path, outcome: _Outcome) -> Path | None:
+    """Labels and splits beside the cache; a file of other content is never replaced."""
     if not outcome.labels:
         return None
     import csv
+    import io
 
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["clip_id", "label", "split"])
+    rows.writerows(
+        [clip_id, "" if label is None else label, split] for clip_id, label, split in outcome.labels
+    )
+    content = text.getvalue().encode("utf-8", "surrogateescape")
     resolved = directory.resolve()
     path = resolved.with_name(f"{resolved.name}-labels.csv")
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["clip_id", "label", "split"])
-        rows.writerows(
-            [clip_id, "" if label is None else label, split] for clip_id, label, split in outcome.labels
+    if path.exists() and path.read_bytes() != content:
+        raise ValueError(
+            f"{path}: expected a new file for the labels, this one has other content and was left alone; "
+            "the poses are imported; rename it and repeat the command for the labels"
         )
+    path.write_bytes(content)
     return path
 
 
@@ -285,12 +300,16 @@ def _report(
         }
         print(json.dumps(result))
         return
-    print(f"{path} -> {directory}: {outcome.imported} clips imported, {outcome.kept} were there already")
-    if outcome.without_people:
-        print(f"  without people: {outcome.without_people}")
-    if outcome.broken:
-        print(f"  not imported: {len(outcome.broken)} (named above)")
+    print(f"{path} -> {directory}")
+    print(f"  clips imported: {outcome.imported:,}")
+    for count, what in (
+        (outcome.kept, "there already"),
+        (outcome.without_people, "without people"),
+        (len(outcome.broken), "not imported (named above)"),
+    ):
+        if count:
+            print(f"  {what}: {count:,}")
     for note, count in outcome.notes.most_common():
-        print(f"  note, {count} clips: {note}")
+        print(f"  note on {count:,} of them: {note}")
     if labels:
         print(f"  labels and splits: {labels}")

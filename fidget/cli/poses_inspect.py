@@ -15,7 +15,8 @@ examples:
   fidget poses inspect ntu60_2d.pkl
   fidget poses inspect keypoints.csv --json
 
-Exit status: 0 nothing is wrong with it, 1 something is (named; an import may still take it), 2 wrong usage.
+A note is what an import assumes or asks for. Exit status: 0 nothing is wrong, 1 something is (named; an
+import may still take the rest), 2 wrong usage.
 """
 _CLIPS_SHOWN = 5
 
@@ -135,7 +136,7 @@ def _folder(path: Path) -> Description:
         "OpenPose folder",
         clips=len(clips),
         axes=axes,
-        problems=["no frame rate and no frame size: import with --fps and --frame-size"],
+        notes=["no frame rate and no frame size: import with --fps and --frame-size"],
     )
 
 
@@ -145,6 +146,7 @@ def _as_result(path: Path, description: Description) -> dict[str, Any]:
         "kind": description.kind,
         "clips": description.clips,
         "axes": description.axes,
+        "notes": description.notes,
         "problems": description.problems,
     }
 
@@ -171,5 +173,7 @@ def _print(result: dict[str, Any]) -> None:
             print(f"  ... {result['clips'] - len(result['first_clips']):,} more")
     for key, words in result.get("axes", {}).items():
         print(f"  {key}: {words}")
+    for note in result.get("notes", ()):
+        print(f"  note: {note}")
     for problem in result["problems"]:
         print(f"  wrong: {problem}")

@@ -27,12 +27,14 @@ class Description:
         kind: the format, in words.
         clips: how many, None where the file is no clip file.
         axes: key -> its type and axes in words.
-        problems: what an import would refuse or assume, one sentence each.
+        notes: what an import assumes, changes or asks for, one sentence each.
+        problems: what it refuses, or what cannot be meant.
     """
 
     kind: str
     clips: int | None = None
     axes: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -74,7 +76,10 @@ def describe_arrays(path: str | Path) -> Description:
         headers = archive_headers(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise FormatError(f"{path}: expected an NPZ (zip) file: {error}") from None
-    axes = {key: f"{dtype} array {shape}" for key, (dtype, shape) in headers.items()}
+    axes = {
+        key: f"{'text' if dtype.startswith('<U') else dtype} {shape}"
+        for key, (dtype, shape) in headers.items()
+    }
     try:
         kind = f"Fidget NPZ, layout {layout_name(path)}"
     except FormatError as error:
@@ -102,7 +107,7 @@ def describe_json(path: str | Path) -> Description:
         description = Description(
             "COCO keypoint results", clips=len({str(one.get("image_id")) for one in content})
         )
-        description.problems.append("results name no frame sizes or files: import with --images GROUND_TRUTH")
+        description.notes.append("results name no frame sizes or files: import with --images GROUND_TRUTH")
     else:
         return Description(
             "JSON of an unknown kind", axes=plain_axes(content), problems=["no COCO and no mmpose keypoints"]
@@ -138,7 +143,7 @@ def _mmpose(rows: Any, kind: str) -> Description:
     description.axes["keypoints"] = (
         f"x, y of {in_range(sizes) if sizes else 0} joints, scores in keypoint_scores"
     )
-    description.problems.append("no frame rate and no frame size: import with --fps and --frame-size")
+    description.notes.append("no frame rate and no frame size: import with --fps and --frame-size")
     return description
 
 
@@ -161,13 +166,14 @@ def describe_csv(path: str | Path) -> Description:
     joints -= {""}
     fitting = [name for name, layout in LAYOUTS.items() if joints and joints <= set(layout.joints)]
     axes = {"columns": ", ".join(columns), "rows": f"{count:,}", "joints": f"{len(joints)} names"}
+    notes: list[str] = []
     problems: list[str] = []
     if fitting:
         axes["joints"] += f", all in {', '.join(fitting)}"
     elif joints:
         problems.append(f"no known layout has all the joints: {', '.join(sorted(joints)[:8])}")
     if "time_s" not in columns:
-        problems.append("no time_s: import with --fps")
+        notes.append("no time_s: import with --fps")
     if "width" not in columns or "height" not in columns:
-        problems.append("no width and height: import with --frame-size")
-    return Description("long CSV", clips=len(clips), axes=axes, problems=problems)
+        notes.append("no width and height: import with --frame-size")
+    return Description("long CSV", clips=len(clips), axes=axes, notes=notes, problems=problems)

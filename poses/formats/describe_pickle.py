@@ -51,7 +51,7 @@ def describe_pickle(path: str | Path, max_bytes: int = MAX_BYTES) -> Description
 
 def _describe_splits(splits: Any, annotations: Sequence[dict[Any, Any]], description: Description) -> None:
     if not isinstance(splits, dict) or not splits:
-        description.problems.append("'split' is missing or empty: no clip belongs to a split")
+        description.notes.append("'split' is missing or empty: no clip belongs to a split")
         return
     members = {
         str(name): list(map(str, ids)) for name, ids in splits.items() if isinstance(ids, list | tuple)
@@ -82,7 +82,8 @@ def _describe_annotations(annotations: Sequence[dict[Any, Any]], description: De
         else:
             description.axes[key] = _values_in_words(key, values)
         if 0 < len(values) < len(annotations):
-            description.problems.append(f"{len(annotations) - len(values)} clips have no {key!r}")
+            to = description.problems if key == "keypoint" else description.notes
+            to.append(f"{len(annotations) - len(values)} clips have no {key!r}")
     if "raw_file" in keys:
         description.problems.append(
             "the compressed form, whose keypoints lie in the files that raw_file names; "
@@ -90,13 +91,13 @@ def _describe_annotations(annotations: Sequence[dict[Any, Any]], description: De
         )
         return
     if "keypoint_score" not in keys:
-        description.problems.append("no keypoint_score: an import takes 1 where a joint is not at 0, 0")
+        description.notes.append("no keypoint_score: an import takes 1 where a joint is not at 0, 0")
     if "img_shape" not in keys and "original_shape" not in keys:
-        description.problems.append(
+        description.notes.append(
             "no img_shape: an import needs --frame-size, or takes the smallest that fits"
         )
     if "label" not in keys:
-        description.problems.append("no label: good for inference only")
+        description.notes.append("no label: good for inference only")
     _compare_shapes(annotations, description)
 
 
@@ -121,9 +122,9 @@ def _compare_shapes(annotations: Sequence[dict[Any, Any]], description: Descript
         if clip_ids:
             description.problems.append(f"{len(clip_ids)} clips have {what}: {clip_ids[:3]}")
     if above:
-        description.problems.append(f"{above} clips have scores above 1, which an import sets to 1")
+        description.notes.append(f"{above} clips have scores above 1, which an import sets to 1")
     if flat:
-        description.problems.append(f"{flat} clips have nobody in them: all keypoints are 0")
+        description.notes.append(f"{flat} clips have nobody in them: all keypoints are 0")
 
 
 def _describe_keypoint(values: Sequence[Any], description: Description) -> None:
@@ -157,11 +158,11 @@ def _describe_keypoint(values: Sequence[Any], description: Description) -> None:
     if channels == {3}:
         description.problems.append("three-dimensional (x, y, z): a pose cache holds two; use the 2D version")
     if any(a.dtype == np.float16 for a in arrays) and largest > 512:
-        description.problems.append(
+        description.notes.append(
             "float16: coordinates above 512 are off by up to 0.25 px, above 1024 by 0.5 px"
         )
     if 0 < largest < 4:
-        description.problems.append(f"coordinates look normalised (largest {largest:.3g}), not pixels")
+        description.notes.append(f"coordinates look normalised (largest {largest:.3g}), not pixels")
 
 
 def _values_in_words(key: str, values: Sequence[Any]) -> str:
