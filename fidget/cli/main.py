@@ -48,10 +48,10 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """The command line with the verbs and options of one command, or of all where None.
+def build_parser(command: str | None = None, verb: str | None = None) -> argparse.ArgumentParser:
+    """The command line with the options of one command and of one of its verbs, or of all where None.
 
-    The modules of the other commands are not imported; the help lists them all the same.
+    The modules of the others are not imported; the help lists them all the same.
     """
     parser = OneLineParser(
         prog="fidget",
@@ -62,10 +62,12 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        if command is None or name == command:
-            import_module(f"fidget.cli.{name}").add_parser(verbs)
-        else:
+        if command is not None and name != command:
             verbs.add_parser(name, help=summary)
+        elif name == "poses":
+            import_module("fidget.cli.poses").add_parser(verbs, verb)
+        else:
+            import_module(f"fidget.cli.{name}").add_parser(verbs)
     return parser
 
 
@@ -88,8 +90,8 @@ def _status_of(error: Exception) -> int | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     words = sys.argv[1:] if argv is None else argv
-    command = next((word for word in words if not word.startswith("-")), "")
-    args = build_parser(command).parse_args(words)
+    command, verb, *_ = (*(word for word in words if not word.startswith("-")), "", "")
+    args = build_parser(command, verb).parse_args(words)
     try:
         status: int = args.run(args)
         sys.stdout.flush()

@@ -21,6 +21,7 @@ SIDE_BGR: dict[Side, tuple[int, int, int]] = {
 }
 LOWEST_SHOWN_SCORE = 0.05
 _COARSE_JOINTS = 5
+_HEAD_JOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 PLAIN_BGR = (42, 38, 36)
 
 
@@ -71,6 +72,8 @@ class SkeletonPen:
         for part in ("hands", "face"):
             joints = list(layout.parts.get(part, ()))
             fine[joints] = len(joints) > _COARSE_JOINTS
+        if fine[list(layout.parts.get("face", ()))].any():
+            fine |= np.isin(layout.joints, _HEAD_JOINTS)
         return SkeletonPen(limbs, tuple(limb_sides), joint_sides, fine)
 
 

@@ -64,10 +64,16 @@ def test_every_help_has_an_example_that_starts_with_its_own_words() -> None:
         assert re.search(rf"^  {own}\b", text.split("example", 1)[-1], re.MULTILINE), own
 
 
-def test_the_short_help_and_the_full_one_agree() -> None:
+def test_a_help_made_of_summaries_says_what_the_commands_say(capsys: pytest.CaptureFixture[str]) -> None:
     full = build_parser().format_help()
-    assert build_parser("").format_help() == full
+    assert build_parser("", "").format_help() == full
     assert set(COMMANDS) == set(re.findall(r"^    (\w+)  ", full, re.MULTILINE))
+    said = []
+    for verb in (None, ""):
+        with pytest.raises(SystemExit):
+            build_parser("poses", verb).parse_args(["poses", "--help"])
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
 
 
 def test_help_imports_nothing_heavy() -> None:
