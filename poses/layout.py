@@ -110,7 +110,8 @@ def get_layout(name: str) -> Layout:
 def subset(layout: Layout, part: str) -> Layout:
     """The joints of one part as a layout of its own, named `base/part`, in the part's order.
 
-    A joint whose parent is left out hangs on its nearest ancestor that stays; limbs stay where both ends do.
+    A joint whose parent is left out hangs on its nearest ancestor that stays. Limbs stay where both ends do;
+    a joint that would be left without one is joined to what it hangs on.
     `coco_wholebody133/micro44` follows MMN's choice of 44 of Halpe's 136 joints: body and feet, six face
     points, wrist and finger tips of both hands. COCO-WholeBody has no head top, neck and mid-hip, which
     leaves 41; MMN does not publish which six face points, see `layouts_wholebody.MICRO44` for those taken.
@@ -122,13 +123,15 @@ def subset(layout: Layout, part: str) -> Layout:
         raise ValueError(f"layout {layout.name!r} has no part {part!r}; {_nearest(part, layout.parts)}")
     kept = layout.parts[part]
     new_index = {old: new for new, old in enumerate(kept)}
+    parents = tuple(new_index[_kept_ancestor(layout, j, new_index)] for j in kept)
+    limbs = [(new_index[a], new_index[b]) for a, b in layout.limbs if new_index.keys() >= {a, b}]
+    joined = {j for limb in limbs for j in limb}
+    limbs += [(j, parent) for j, parent in enumerate(parents) if j != parent and j not in joined]
     return Layout(
         name=f"{layout.name}/{part}",
         joints=tuple(layout.joints[j] for j in kept),
-        parents=tuple(new_index[_kept_ancestor(layout, j, new_index)] for j in kept),
-        limbs=tuple(
-            (new_index[a], new_index[b]) for a, b in layout.limbs if a in new_index and b in new_index
-        ),
+        parents=parents,
+        limbs=tuple(limbs),
         mirror=tuple(new_index[layout.mirror[j]] for j in kept),
         parts={
             other: tuple(new_index[j] for j in joints)

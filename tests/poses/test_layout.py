@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,13 +186,19 @@ def test_micro44_holds_body_feet_six_of_the_face_and_the_finger_tips() -> None:
     assert sum(joint.endswith(("thumb4", "finger4")) for joint in micro.joints) == 10
     # a finger tip hangs on the hand's root, its nearest ancestor that stayed
     assert micro.joints[micro.parents[micro.index("left_pinky_finger4")]] == "left_hand_root"
+    assert (micro.index("left_pinky_finger4"), micro.index("left_hand_root")) in micro.limbs
+    assert {j for limb in micro.limbs for j in limb} >= set(range(17))
     assert micro.parts["feet"] == tuple(range(17, 23))
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_part_of_every_layout_makes_a_sound_layout(name: str) -> None:
     for part, joints in LAYOUTS[name].parts.items():
-        assert subset(LAYOUTS[name], part).joints == tuple(LAYOUTS[name].joints[j] for j in joints)
+        sub = subset(LAYOUTS[name], part)
+        assert sub.joints == tuple(LAYOUTS[name].joints[j] for j in joints)
+        limbs = {frozenset(limb) for limb in sub.limbs}
+        assert len(limbs) == len(sub.limbs)
+        assert all(frozenset((sub.mirror[a], sub.mirror[b])) in limbs for a, b in sub.limbs)
 
 
 def _pose(layout: Layout, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -305,3 +312,18 @@ def test_an_empty_clip_converts_to_an_empty_clip() -> None:
         LAYOUTS["halpe26"],
     )
     assert xy.shape == (0, 4, 26, 2) and score.shape == (0, 4, 26)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "file"), [("nwucla20", "nw_ucla"), ("jhmdb15", "jhmdb_gt_split1")])
+def test_bones_of_real_skeletons_are_as_long_left_as_right(name: str, file: str, shared_dir: Path) -> None:
+    layout = LAYOUTS[name]
+    with np.load(shared_dir / "data" / "skeletons" / f"{file}.npz", allow_pickle=False) as data:
+        joints = data["xyz" if "xyz" in data else "xy"][::50]  # (frames, V, 2 or 3)
+    lengths = np.linalg.norm(joints - joints[:, layout.parents, :], axis=-1)  # (frames, V)
+    typical = np.median(lengths, axis=0)
+    for joint, image in enumerate(layout.mirror):
+        assert typical[joint] == pytest.approx(typical[image], rel=0.25), layout.joints[joint]
+    thigh, ankle = typical[layout.index("left_knee")], layout.index("left_ankle")
+    across = np.linalg.norm(joints[:, ankle] - joints[:, layout.index("right_wrist")], axis=-1)
+    assert thigh < np.median(across)  # neighbours in the tree are nearer than strangers
