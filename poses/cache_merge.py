@@ -13,6 +13,15 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from poses.cache_files import (
+    ROWS_PER_GROUP,
+    VALUES_PER_GROUP,
+    ShardBuffer,
+    next_shard_name,
+    schema_file,
+    sync_directory,
+    write_whole,
+)
 from poses.cache_reader import PoseCache
 from poses.cache_schema import (
     ARRAY_COLUMNS,
@@ -24,14 +33,7 @@ from poses.cache_schema import (
 )
 from poses.cache_shards import (
     COMMON_METADATA,
-    ROWS_PER_GROUP,
-    VALUES_PER_GROUP,
     CorruptShardError,
-    ShardBuffer,
-    next_shard_name,
-    schema_file,
-    sync_directory,
-    write_whole,
 )
 
 ROWS_PER_MERGED_SHARD = 2048

@@ -1,13 +1,10 @@
-"""The files of a cache directory: which are shards, how one is written whole and read with suspicion."""
+"""The shards of a cache directory: which files they are, and how they are read, with suspicion."""
 
 from __future__ import annotations
 
-import io
 import os
-import re
-import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,27 +31,12 @@ from poses.cache_schema import (
 from poses.quality import ClipQuality
 
 COMMON_METADATA = "_common_metadata"
-ROWS_PER_GROUP = 64
-VALUES_PER_GROUP = 4_000_000  # of xy: what one random access decodes at most, unless one clip alone is longer
 ROWS_READABLE = 2**20  # of one row group; more is a broken or hostile file
 TEXT_READABLE = 2**26  # bytes of one text column of one row group
 
 _TEXTS = tuple(field.name for field in SCHEMA if pa.types.is_string(field.type))
 
-_TEMPORARY = ".writing-"
 _TROUBLE = (pa.ArrowException, OSError, ValueError, MemoryError, ArithmeticError, LookupError)
-_OURS = re.compile(r"shard-(\d{8,})-")
-_ENCODINGS = {
-    "source_bytes": "DELTA_BINARY_PACKED",
-    "source_mtime_ns": "DELTA_BINARY_PACKED",
-    "checksum": "PLAIN",
-    "time_us.list.element": "DELTA_BINARY_PACKED",
-    "track_ids.list.element": "DELTA_BINARY_PACKED",
-    "xy.list.element": "BYTE_STREAM_SPLIT",
-    "score.list.element": "BYTE_STREAM_SPLIT",
-    "box.list.element": "BYTE_STREAM_SPLIT",
-}
-_DICTIONARIES = ["status", "error", "width", "height", "fps_num", "fps_den", "frames", "persons", "xy_step"]
 
 
 class CorruptShardError(ValueError):
@@ -152,14 +134,14 @@ def _expect_sane_text(path: Path, name: str, column: pa.ChunkedArray) -> None:
     for chunk in column.chunks:
         if not pa.types.is_dictionary(chunk.type):
             continue
-        lengths = pc.binary_length(chunk.dictionary).to_numpy()
-        used = chunk.indices.drop_null().to_numpy()
-        if used.size and int(used.size) * int(lengths.max()) > TEXT_READABLE:
-            total = int(lengths[used].sum(dtype=np.int64))
-            if total > TEXT_READABLE:
-                raise CorruptShardError(
-                    f"{path}: column {name} spreads out to {total} bytes, expected at most {TEXT_READABLE}"
-                )
+        lengths = pc.binary_length(chunk.dictionary)
+        if len(chunk) * (pc.max(lengths).as_py() or 0) <= TEXT_READABLE:
+            continue
+        total = pc.sum(pc.take(lengths, chunk.indices)).as_py()
+        if total > TEXT_READABLE:
+            raise CorruptShardError(
+                f"{path}: column {name} spreads out to {total} bytes, expected at most {TEXT_READABLE}"
+            )
 
 
 @dataclass(frozen=True)
@@ -310,109 +292,3 @@ def _quality(stored: dict[str, float | None] | None) -> ClipQuality | None:
     if stored is None:
         return None
     return ClipQuality(**{name: float("nan") if value is None else value for name, value in stored.items()})
-
-
-def write_whole(directory: Path, name: str, content: bytes | memoryview) -> Path:
-    """Put a file into place so that it is there whole or not at all, even through a power cut.
-
-    Raises:
-        OSError: the disk is full or read-only; nothing is left behind.
-    """
-    temporary = directory / f"{_TEMPORARY}{secrets.token_hex(4)}"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        target = directory / name
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(directory)
-    return target
-
-
-def sync_directory(directory: Path) -> None:
-    """Make renames inside a directory last; Windows knows no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def remove_leftovers(directory: Path) -> None:
-    """Delete temporary files of a writer that was killed; only the holder of the lock may."""
-    for entry in list(os.scandir(directory)):
-        if entry.name.startswith(_TEMPORARY):
-            with suppress(FileNotFoundError):
-                os.unlink(entry.path)
-
-
-def next_shard_name(directory: Path) -> str:
-    """A name that was never used here and sorts behind all of ours."""
-    numbers = [int(match[1]) for path in list_shards(directory) if (match := _OURS.match(path.name))]
-    return f"shard-{max(numbers, default=0) + 1:08d}-{secrets.token_hex(4)}.parquet"
-
-
-def schema_file(text: bytes) -> bytes:
-    """The content of `_common_metadata`: a Parquet file of no rows with the columns and the metadata JSON."""
-    sink = pa.BufferOutputStream()
-    pq.write_metadata(SCHEMA.with_metadata({METADATA_KEY: text}), sink)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-class ShardBuffer:
-    """A Parquet file in memory: tables in, bytes out. Row groups stay small enough for random access."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self._sink = io.BytesIO()
-        self._writer = pq.ParquetWriter(
-            self._sink,
-            schema,
-            compression="zstd",
-            compression_level=3,
-            use_dictionary=_DICTIONARIES,
-            column_encoding=_ENCODINGS,
-            write_page_checksum=True,
-            write_statistics=["clip_id", "status", "frames", "persons"],
-        )
-        self.rows = 0
-
-    def add(self, table: pa.Table) -> None:
-        """Append a table, cut into row groups."""
-        start = 0
-        for end in _group_ends(table):
-            self._writer.write_table(table.slice(start, end - start), row_group_size=max(end - start, 1))
-            start = end
-        self.rows += table.num_rows
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes so far."""
-        return self._sink.tell()
-
-    def finish(self) -> memoryview:
-        """The whole file."""
-        self._writer.close()
-        return self._sink.getbuffer()
-
-
-def _group_ends(table: pa.Table) -> list[int]:
-    lengths = np.concatenate([[0], np.cumsum(_lengths(table["xy"]))])
-    ends, start = [], 0
-    for row in range(1, table.num_rows + 1):
-        full = row - start >= ROWS_PER_GROUP
-        if row == table.num_rows or full or lengths[row + 1] - lengths[start] > VALUES_PER_GROUP:
-            ends.append(row)
-            start = row
-    return ends
-
-
-def _lengths(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]).astype(np.int64)

@@ -10,6 +10,14 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from poses.cache_files import (
+    ShardBuffer,
+    next_shard_name,
+    remove_leftovers,
+    schema_file,
+    sync_directory,
+    write_whole,
+)
 from poses.cache_lock import CacheLockedError, DirectoryLock
 from poses.cache_schema import (
     METADATA_KEY,
@@ -24,17 +32,11 @@ from poses.cache_schema import (
 )
 from poses.cache_shards import (
     COMMON_METADATA,
-    ShardBuffer,
     cache_json,
     index_shard,
     list_shards,
-    next_shard_name,
     open_shard,
     read_group,
-    remove_leftovers,
-    schema_file,
-    sync_directory,
-    write_whole,
 )
 from poses.layout import get_layout
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from cache_samples import METADATA, assert_close, make_clip, make_row
 
-from poses import cache_shards, cache_writer
+from poses import cache_files, cache_writer
 from poses.cache_check import check_cache
 from poses.cache_reader import PoseCache
 from poses.cache_schema import METADATA_KEY, CacheMetadata, CacheRow, NotACacheError, SourceStamp
@@ -69,7 +69,7 @@ def test_long_clips_make_shards_and_row_groups_of_few_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache_writer, "BYTES_PER_SHARD", 5 * rows("a")[0].nbytes)
-    monkeypatch.setattr(cache_shards, "VALUES_PER_GROUP", 2 * rows("a")[0].xy.size)
+    monkeypatch.setattr(cache_files, "VALUES_PER_GROUP", 2 * rows("a")[0].xy.size)
     with CacheWriter(tmp_path, METADATA) as writer:
         for row in rows(*"abcdefg"):
             writer.add(row)
@@ -325,7 +325,7 @@ def test_removing_on_a_full_disk_keeps_the_old_rows(tmp_path: Path, monkeypatch:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         with monkeypatch.context() as patch:
-            patch.setattr(cache_shards.os, "fsync", full)
+            patch.setattr(cache_files.os, "fsync", full)
             with pytest.raises(OSError, match="No space left"):
                 writer.remove(["a"])
         assert "a" in writer
