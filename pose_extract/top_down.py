@@ -12,7 +12,7 @@ from pose_extract.box_paths import BoxPath, Detections, follow_people, recognise
 from pose_extract.estimator import FrameBgr, FramePeople, PersonDetector, PoseModel
 from poses.layout import Layout
 
-WINDOW_BYTES = 96 << 20
+WINDOW_BYTES = 80 << 20
 """Frames held back at once, so that memory does not grow with the picture: ten of 1080p, three of 4K."""
 
 FALLEN = 0.6

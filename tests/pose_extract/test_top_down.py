@@ -191,8 +191,8 @@ def test_large_frames_shorten_the_window() -> None:
     estimator, detector, pose = build(lambda number: [(HERE, 0.9)])
     answers = run(estimator, frames, at_a_time=1)
     held = max(map(len, pose.posed))
-    assert held * frames[0].nbytes <= WINDOW_BYTES and held == 4
-    assert len(answers) == 7 and detector.looked_at == [0, 4, 6]
+    assert held * frames[0].nbytes <= WINDOW_BYTES and held == 3
+    assert len(answers) == 7 and detector.looked_at == [0, 3, 6]
 
 
 def test_what_is_recorded() -> None:
