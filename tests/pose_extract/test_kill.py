@@ -78,9 +78,8 @@ def test_ctrl_c_finishes_the_clips_in_flight(tmp_path: Path) -> None:
         write_video(tmp_path / f"in/{index:03d}.mkv", frames=25)
     job = start(tmp_path / "in", tmp_path / "out")
     deadline = time.monotonic() + 60
-    while len(workers_of(job)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(2.5)
+    while not list((tmp_path / "out").glob("*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
     job.send_signal(signal.SIGINT)
     status = job.wait(timeout=60)
     held = len(PoseCache(tmp_path / "out").clip_ids)
