@@ -33,12 +33,16 @@ HANDS_AND_FACE_WEIGHTS = (
 )
 LAYOUTS = ("blazepose33", "coco17", "coco_wholebody133")
 
-SAME_REGION_OVERLAP = 0.5
-"""Two regions whose intersection over union exceeds this show one person."""
+SAME_CENTER_DISTANCE = 0.12
+"""Two regions whose middles lie closer than this share of the larger side are taken for one person's; two
+people side by side are about 0.15 apart."""
 SAME_PERSON_DISTANCE = 0.1
 """Two answers whose joints lie closer on average, as a share of the region's side, are one person."""
 EXTRA_ATTEMPTS = 2
 """Detections tried beyond the free places, in case the landmark model sees nobody in the first ones."""
+LONG_FRAME = 1.25
+"""Frames longer than this times their width, or wider than this times their height, are also looked at in
+squares: in the detector's square input people are otherwise small."""
 
 
 class _Followed:
@@ -144,6 +148,7 @@ class BlazePoseClip:
         self._estimator = estimator
         self._followed: list[_Followed] = []
         self._frames_since_detection = 0
+        self._turn = 0
 
     def push(self, frames_bgr: Sequence[FrameBgr]) -> list[FramePeople]:
         """One answer for each of the next frames."""
@@ -158,9 +163,10 @@ class BlazePoseClip:
         self._follow(frame_bgr)
         self._frames_since_detection += 1
         free = self._estimator.max_persons - len(self._followed)
-        lost = len(self._followed) < max(before, 1)
-        if free and (lost or self._frames_since_detection >= self._estimator.detect_every_frames):
-            self._look_for_more(frame_bgr, free)
+        lost = len(self._followed) < before
+        waited = self._frames_since_detection >= self._estimator.detect_every_frames
+        if free and (lost or waited or not self._followed):
+            self._look_for_more(frame_bgr, free, thoroughly=lost)
         return self._estimator.people(frame_bgr, self._followed)
 
     def _follow(self, frame_bgr: FrameBgr) -> None:
@@ -172,16 +178,20 @@ class BlazePoseClip:
                 kept.append(person)
         self._followed = kept
 
-    def _look_for_more(self, frame_bgr: FrameBgr, free: int) -> None:
+    def _look_for_more(self, frame_bgr: FrameBgr, free: int, thoroughly: bool) -> None:
+        """Follow more people: in one of the views at a time, or in all of them.
+
+        All of them at a clip's start, when several people are wanted, and when somebody was just lost.
+        """
         self._frames_since_detection = 0
-        found = self._estimator.detector.detect(frame_bgr)
+        frame_hw = frame_bgr.shape[:2]
+        views = views_of(frame_hw)
+        thoroughly |= self._turn == 0 and self._estimator.max_persons > 1
+        chosen = views if thoroughly else [views[self._turn % len(views)]]
+        self._turn += 1
+        found = [self._estimator.detector.detect(frame_bgr, view) for view in chosen]
         taken = [person.region for person in self._followed]
-        candidates = [
-            region
-            for region in regions_of(found, frame_bgr.shape[:2])
-            if all(region_overlap(region, other) <= SAME_REGION_OVERLAP for other in taken)
-        ]
-        for region in candidates[: free + EXTRA_ATTEMPTS]:
+        for region in regions_of(found, frame_hw, taken)[: free + EXTRA_ATTEMPTS]:
             landmarks = self._estimator.landmarks.landmarks(frame_bgr, region)
             if landmarks and not any(same_person(landmarks, other.landmarks) for other in self._followed):
                 self._followed.append(_Followed(landmarks))
@@ -190,29 +200,49 @@ class BlazePoseClip:
                     return
 
 
-def regions_of(found: Detections, frame_hw: tuple[int, ...]) -> list[Crop]:
+def views_of(frame_hw: tuple[int, ...]) -> list[Crop | None]:
+    """Where the detector looks: the whole frame (None) and, in a long frame, three squares along it."""
+    height, width = frame_hw[:2]
+    side = min(height, width)
+    if max(height, width) <= LONG_FRAME * side:
+        return [None]
+    middles = [side / 2, max(height, width) / 2, max(height, width) - side / 2]
+    across = side / 2
+    centers = [(at, across) if width > height else (across, at) for at in middles]
+    return [None, *(Crop((x - 0.5, y - 0.5), (side, side)) for x, y in centers)]
+
+
+def regions_of(
+    found: Sequence[Detections], frame_hw: tuple[int, ...], taken: Sequence[Crop] = ()
+) -> list[Crop]:
     """Where detected people are, the most prominent first: large, and near the middle of the frame.
 
     The detector's first point is the middle of the hips, the second lies on the circle around the body.
+
+    Args:
+        found: the detections of one or several views, in frame pixels.
+        frame_hw: height and width of the frame.
+        taken: regions of people who are followed; detections of them are left out.
     """
     height, width = frame_hw[:2]
     middle, reach = ((width - 1) / 2, (height - 1) / 2), math.hypot(width, height) / 2
-    regions = [
-        aligned_crop(points[0], points[1], REGION_SCALE)
-        for points in found.keypoints[:, :2].tolist()
+    pairs = [
+        (float(score), points)
+        for one in found
+        for score, points in zip(one.score, one.keypoints[:, :2].tolist(), strict=True)
         if math.dist(points[0], points[1]) > 0
     ]
-    return sorted(regions, key=lambda r: -r.size_px[0] * (1 - math.dist(r.center_px, middle) / (2 * reach)))
+    kept: list[Crop] = []
+    for _, points in sorted(pairs, key=lambda pair: -pair[0]):
+        region = aligned_crop(points[0], points[1], REGION_SCALE)
+        if not any(same_place(region, other) for other in (*taken, *kept)):
+            kept.append(region)
+    return sorted(kept, key=lambda r: -r.size_px[0] * (1 - math.dist(r.center_px, middle) / (2 * reach)))
 
 
-def region_overlap(a: Crop, b: Crop) -> float:
-    """Intersection over union of two regions, their rotation left aside."""
-    shared = 1.0
-    for axis in (0, 1):
-        low = max(a.center_px[axis] - a.size_px[axis] / 2, b.center_px[axis] - b.size_px[axis] / 2)
-        high = min(a.center_px[axis] + a.size_px[axis] / 2, b.center_px[axis] + b.size_px[axis] / 2)
-        shared *= max(0.0, high - low)
-    return shared / (math.prod(a.size_px) + math.prod(b.size_px) - shared)
+def same_place(a: Crop, b: Crop) -> bool:
+    """Whether two regions lie so close that they are taken for one person's without another look."""
+    return math.dist(a.center_px, b.center_px) < SAME_CENTER_DISTANCE * max(a.size_px[0], b.size_px[0])
 
 
 def same_person(a: PoseLandmarks, b: PoseLandmarks) -> bool:

@@ -13,9 +13,10 @@ from pose_extract.blaze_landmarks import PoseLandmarks
 from pose_extract.blazepose import (
     BlazePoseClip,
     BlazePoseEstimator,
-    region_overlap,
     regions_of,
     same_person,
+    same_place,
+    views_of,
 )
 from pose_extract.estimator import FramePeople
 from pose_extract.geometry import Crop
@@ -37,6 +38,7 @@ class Scene:
     def __init__(self, max_persons: int = 1, detect_every_frames: int = 5):
         self.max_persons, self.detect_every_frames = max_persons, detect_every_frames
         self.there: list[float] = []
+        self.only_in_squares: list[float] = []
         self.detections = self.looks = 0
         self.detector, self.landmarks = SceneDetector(self), SceneLandmarks(self)
 
@@ -49,9 +51,10 @@ class SceneDetector:
     def __init__(self, scene):
         self.scene = scene
 
-    def detect(self, frame_bgr):
+    def detect(self, frame_bgr, region=None):
         self.scene.detections += 1
-        points = np.array([[[x, 500], [x, 400]] for x in self.scene.there], np.float32).reshape(-1, 2, 2)
+        seen = [x for x in self.scene.there if x not in self.scene.only_in_squares or region]
+        points = np.array([[[x, 500], [x, 400]] for x in seen], np.float32).reshape(-1, 2, 2)
         score = np.full(len(points), 0.9, np.float32)
         return Detections(np.zeros((len(points), 4), np.float32), points, score)
 
@@ -146,18 +149,59 @@ def test_the_most_prominent_detection_comes_first():
         np.float32,
     )
     detections = Detections(np.zeros((4, 4), np.float32), points, np.array([0.9, 0.8, 0.7, 0.6], np.float32))
-    assert [region.center_px for region in regions_of(detections, (1000, 1000))] == [
+    assert [region.center_px for region in regions_of([detections], (1000, 1000))] == [
         (900, 900),
         (500, 500),
         (100, 500),
     ]
 
 
-def test_region_overlap():
+def test_regions_of_several_views_and_of_people_who_are_followed():
+    def one_at(x, score):
+        return Detections(
+            np.zeros((1, 4), np.float32),
+            np.array([[[x, 500], [x, 400]]], np.float32),
+            np.array([score], np.float32),
+        )
+
+    views = [one_at(300, 0.6), one_at(310, 0.9), one_at(700, 0.7)]
+    assert [r.center_px[0] for r in regions_of(views, (1000, 1000))] == [310, 700]
+    followed = [Crop((705, 500), (250, 250))]
+    assert [r.center_px[0] for r in regions_of(views, (1000, 1000), followed)] == [310]
+    assert regions_of([], (1000, 1000)) == []
+
+
+@pytest.mark.parametrize(
+    ("frame_hw", "centers"),
+    [
+        ((1296, 1080), []),
+        ((480, 640), [(239.5, 239.5), (319.5, 239.5), (399.5, 239.5)]),
+        ((1920, 1080), [(539.5, 539.5), (539.5, 959.5), (539.5, 1379.5)]),
+    ],
+)
+def test_long_frames_are_also_looked_at_in_squares(frame_hw, centers):
+    whole, *squares = views_of(frame_hw)
+    assert whole is None
+    assert [square.center_px for square in squares] == centers
+    assert all(square.size_px == (min(frame_hw),) * 2 for square in squares)
+
+
+def test_in_a_long_frame_views_take_turns():
+    wide = np.zeros((1000, 2000, 3), np.uint8)
+    scene = Scene(max_persons=1)
+    scene.there = scene.only_in_squares = [300]
+    answers = BlazePoseClip(scene).push([wide] * 3)
+    assert [len(answer.score) for answer in answers] == [0, 1, 1] and scene.detections == 2
+    scene = Scene(max_persons=2)  # several are wanted: all views at the start
+    scene.there, scene.only_in_squares = [300, 700], [700]
+    answers = BlazePoseClip(scene).push([wide] * 4)
+    assert [len(answer.score) for answer in answers] == [2] * 4 and scene.detections == 4
+
+
+def test_same_place():
     one = Crop((0, 0), (100, 100), 0.3)
-    assert region_overlap(one, one) == pytest.approx(1)
-    assert region_overlap(one, Crop((50, 0), (100, 100))) == pytest.approx(1 / 3)
-    assert region_overlap(one, Crop((200, 0), (100, 100))) == 0
+    assert same_place(one, one) and same_place(one, Crop((11, 0), (80, 80)))
+    assert not same_place(one, Crop((13, 0), (100, 100)))
 
 
 def test_same_person():
