@@ -39,12 +39,13 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for index in range(CLIPS):
         write_video(tmp_path / f"in/{index:03d}.mkv", frames=25)
-    killed, held = 0, 0
-    for attempt in range(kills):
-        output = tmp_path / f"out{attempt // 5}"  # each cache is killed five times
+    killed, held, caches = 0, 0, 0
+    while killed < kills:
+        output = tmp_path / f"out{caches}"
         job = start(tmp_path / "in", output)
         try:
-            job.wait(timeout=rng.uniform(0.3, 3.5))
+            job.wait(timeout=rng.uniform(0.3, 2.5))
+            caches += 1  # finished before its time came: the next one begins anew
         except subprocess.TimeoutExpired:
             workers = workers_of(job)
             job.send_signal(signal.SIGKILL)
@@ -53,7 +54,6 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
             _, alive = psutil.wait_procs(workers, timeout=20)
             assert not alive, "workers outlived the job"
         held = max(held, sum(pq.read_table(shard).num_rows for shard in output.glob("*.parquet")))
-    assert killed >= kills // 2
     assert held > 0, "no kill left anything to resume from"
     for output in sorted(tmp_path.glob("out*")):
         job = start(tmp_path / "in", output)
