@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from model_fakes import ScriptedDetector, ScriptedPose, numbered_frames
 
+from pose_extract.boxes import iou_matrix
 from pose_extract.estimator import ClipEstimation, FramePeople, PoseEstimator
 from pose_extract.top_down import WINDOW_BYTES, TopDownEstimator
 
@@ -173,6 +176,55 @@ def test_doubt_is_bounded() -> None:
     assert len(answers) == 40
     assert len(detector.looked_at) == len(set(detector.looked_at)) <= 40
     assert sum(map(len, pose.posed)) <= 2 * 2 * 40
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 45),
+    every=st.integers(1, 12),
+    at_a_time=st.integers(1, 13),
+    max_persons=st.integers(1, 3),
+)
+def test_whatever_happens_the_contract_holds(
+    seed: int, count: int, every: int, at_a_time: int, max_persons: int
+) -> None:
+    """People who walk, come, go, flicker and lose their keypoints at random."""
+    rng = np.random.default_rng(seed)
+    people = rng.integers(0, 5)
+    start = rng.uniform(0, 250, people)
+    pace, width, first = (
+        rng.uniform(-20, 20, people),
+        rng.uniform(15, 90, people),
+        rng.integers(0, 30, people),
+    )
+    scores = rng.uniform(0.25, 1, (people, count))
+    missed = rng.uniform(size=(people, count)) < 0.2
+    clarity = rng.uniform(0, 1, (count, 8))
+
+    def boxes(number: int) -> list[tuple[list[float], float]]:
+        return [
+            ([x, 30.0, x + width[i], 200.0], float(scores[i, number]))
+            for i in range(people)
+            if first[i] <= number and not missed[i, number]
+            for x in [start[i] + pace[i] * (number - first[i])]
+        ]
+
+    pose = ScriptedPose(lambda number, box: float(clarity[number, int(box[0]) % 8]))
+    estimator, detector, pose = build(boxes, pose, max_persons, every)
+    answers = run(estimator, numbered_frames(count), at_a_time)
+    assert len(answers) == count
+    assert len(detector.looked_at) == len(set(detector.looked_at)) <= count
+    assert sum(map(len, pose.posed)) <= 2 * (max_persons + 1) * count
+    for number, answer in enumerate(answers):
+        assert len(answer.box_px) <= max_persons + 1
+        assert np.isfinite(answer.box_px).all() and np.all(answer.box_px[:, 2:] > answer.box_px[:, :2])
+        if number == 0:  # detected: what is answered is what was seen
+            assert {tuple(box) for box in answer.box_px} <= {
+                tuple(np.float32(box).tolist()) for box, _ in boxes(0)
+            }
+        overlap = iou_matrix(answer.box_px, answer.box_px)
+        assert np.all(overlap[~np.eye(len(overlap), dtype=bool)] < 0.999), "one person twice"
 
 
 def test_one_more_than_wanted_is_posed_and_the_largest_come_first() -> None:
