@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from pose_extract.picture_pool import PicturePool
+
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.video.reformatter import VideoReformatter
@@ -50,16 +52,24 @@ class Orientation:
         rows = self.flip_rows
         return (90 if rows else 270) if self.transpose else (180 if rows else 0)
 
-    def apply(self, frame: FrameBgr) -> FrameBgr:
-        """(H, W, 3) as stored -> (H, W, 3) or (W, H, 3) upright, C-contiguous."""
+    def apply(self, stored: FrameBgr, upright: FrameBgr) -> None:
+        """Write (H, W, 3) as stored, rows padded or not, into (H, W, 3) or (W, H, 3) upright."""
+        if not self.rotation_deg and not self.mirrored:
+            np.copyto(upright, stored)
+            return
         import cv2
 
-        if self.transpose:
-            frame = cast("FrameBgr", cv2.transpose(frame))
-        if self.flip_rows or self.flip_columns:
-            axis = -1 if self.flip_rows and self.flip_columns else int(self.flip_columns)
-            frame = cast("FrameBgr", cv2.flip(frame, axis))
-        return frame
+        turns = {
+            90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+            180: cv2.ROTATE_180,
+            270: cv2.ROTATE_90_CLOCKWISE,
+        }
+        if self.rotation_deg:
+            cv2.rotate(stored, turns[self.rotation_deg], dst=upright)
+        else:
+            np.copyto(upright, stored)
+        if self.mirrored:
+            cv2.flip(upright, 1, dst=upright)
 
 
 class UprightConverter:
@@ -81,6 +91,7 @@ class UprightConverter:
         self._height = height
         self._orientation = orientation
         self._reformatter: VideoReformatter = VideoReformatter()
+        self._pictures = PicturePool(*((width, height) if orientation.transpose else (height, width)))
 
     def convert(self, frame: VideoFrame) -> FrameBgr:
         """One decoded frame -> (H, W, 3) uint8 upright, C-contiguous, not shared with the decoder.
@@ -88,7 +99,9 @@ class UprightConverter:
         Raises:
             av.FFmpegError: FFmpeg cannot convert the frame's pixel format.
         """
-        return self._orientation.apply(self._stored(frame))
+        upright = self._pictures.take()
+        self._orientation.apply(self._stored(frame), upright)
+        return upright
 
     def _stored(self, frame: VideoFrame) -> FrameBgr:
         import av
@@ -98,12 +111,11 @@ class UprightConverter:
             bgr = self._reformat(frame, None)
         except av.FFmpegError:  # a reserved colour matrix, from damage or an odd encoder: assume BT.601
             bgr = self._reformat(frame, Colorspace.ITU601)
-        if bgr is frame:  # already BGR: these bytes belong to the decoder
-            return np.array(frame.to_ndarray(), order="C")
+        if bgr is frame:  # already BGR; its rows may run from the bottom up
+            return cast("FrameBgr", frame.to_ndarray())
         plane = bgr.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(self._height, plane.line_size)  # padded
-        rows = np.ascontiguousarray(rows[:, : self._width * 3])  # copies only where there is padding
-        return rows.reshape(self._height, self._width, 3)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(self._height, plane.line_size)
+        return rows[:, : self._width * 3].reshape(self._height, self._width, 3)  # a view, rows padded
 
     def _reformat(self, frame: VideoFrame, colorspace: int | None) -> VideoFrame:
         return self._reformatter.reformat(
