@@ -101,8 +101,9 @@ class HandModels:
             return
         fresh = self._placed(frame_bgr, rough)
         regions = [fresh] if fresh else []
-        if before and fresh and still_fits(before.region, fresh, before.xy_px, LIMITS):
-            regions.insert(0, before.region)
+        if before:  # first where it fits, else as a second chance
+            fits = fresh is not None and still_fits(before.region, fresh, before.xy_px, LIMITS)
+            regions.insert(0 if fits else 1, before.region)
         for region in regions:
             track.last = self.landmarks(frame_bgr, region)
             if track.last:

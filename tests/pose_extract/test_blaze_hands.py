@@ -119,6 +119,16 @@ def test_a_hand_that_jumped_is_looked_for_where_the_body_says():
     assert models.looked[1] == far and track.last.xy_px[0, 0] == 900
 
 
+def test_a_hand_that_is_not_where_the_body_says_may_be_where_it_was():
+    first = hand(100, 200)
+    far = Crop((900, 900), first.region.size_px)
+    models = StandIn([first.region, far], [first, None, hand(103, 200)])
+    track = HandTrack(right=False)
+    models.follow(FRAME, ARM, track)
+    models.follow(FRAME, ARM, track)
+    assert models.looked[1:] == [far, first.region] and track.last.xy_px[0, 0] == 103
+
+
 def test_the_palm_detector_is_asked_rarely_and_only_for_the_right_side():
     fresh, palm = Crop((0, 0), (10, 10)), Crop((5, 5), (20, 20))
     frames = PALM_EVERY_FRAMES + 1

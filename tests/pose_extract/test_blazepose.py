@@ -23,7 +23,7 @@ from pose_extract.geometry import Crop
 from poses.layout import get_layout
 from poses.oks import oks
 
-GOLDEN = Path(__file__).parent / "golden" / "mediapipe_pose_every_10th_frame.npz"
+GOLDEN = Path(__file__).parent / "golden"
 FRAME = np.zeros((1000, 1000, 3), np.uint8)
 
 
@@ -263,7 +263,7 @@ def test_agreement_with_mediapipe(shared_dir, name):
     Its CPU path places a crop half a crop pixel too low and too far right (about 2 px here), so it is not
     followed to the pixel; see `CropInput`.
     """
-    golden = np.load(GOLDEN)
+    golden = np.load(GOLDEN / "mediapipe_pose_every_10th_frame.npz")
     theirs = golden[f"{name}_xy_px_x16"] / 16  # (every 10th frame, 33, 2)
     frames = clip_frames(shared_dir, name, 10 * len(theirs) - 9)
     answers = BlazePoseEstimator(get_layout("blazepose33"), 1, 10).start_clip().push(frames)
@@ -339,7 +339,7 @@ def test_object_keypoint_similarity_on_photographs(shared_dir):
         best[image_id] = similarity.max(axis=1)  # (P,): with the person it fits best
     print({image_id: values.round(3).tolist() for image_id, values in best.items()})
     everyone = np.concatenate(list(best.values()))
-    assert everyone.mean() >= 0.7 and everyone.min() >= 0.65
+    assert len(everyone) == 3 and everyone.min() >= 0.7
 
 
 @pytest.mark.shared
@@ -361,3 +361,27 @@ def test_whole_body_on_a_real_clip(shared_dir):
     wrists = np.linalg.norm(xy_px[:, 10] - xy_px[:, 112], axis=-1)
     hand = np.linalg.norm(xy_px[:, 112] - xy_px[:, 121], axis=-1)
     assert (wrists < hand).all()
+
+
+@pytest.mark.shared
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["A1", "A2", "B1", "B2"])
+def test_hands_and_face_agree_with_mediapipe(shared_dir, name):
+    """Against mediapipe 0.10.21's holistic solution: found where it finds them, within a few pixels.
+
+    Faces are covered in three of the clips: there is none to find. The left hand of B1 and the right one of
+    A1 are hidden.
+    """
+    golden = np.load(GOLDEN / "mediapipe_holistic_every_10th_frame.npz")
+    parts = {"face": slice(23, 91), "left_hand": slice(91, 112), "right_hand": slice(112, 133)}
+    theirs = {part: golden[f"{name}_{part}_x16"] for part in parts}  # (every 10th frame, points, 2)
+    frames = clip_frames(shared_dir, name, 10 * len(theirs["face"]) - 9)
+    answers = BlazePoseEstimator(get_layout("coco_wholebody133"), 1, 10).start_clip().push(frames)[::10]
+    for part, joints in parts.items():
+        ours = np.stack([answer.xy_px[0, joints] for answer in answers])
+        seen = (theirs[part] > -32768).all(axis=(1, 2))
+        found = np.isfinite(ours).all(axis=(1, 2))
+        assert (seen == found).mean() >= 0.6, part  # of five to eight frames; A2 throws a hand about
+        if (seen & found).any():
+            distance = np.linalg.norm(ours - theirs[part] / 16, axis=-1)[seen & found]
+            assert distance.mean() < 3 and np.median(distance) < 1.5, part
