@@ -134,13 +134,18 @@ def _guarded(args: argparse.Namespace) -> int:
     except (CacheLockedError, RuntimeError, ImportError, LookupError) as error:
         return _fail(error, 1)
     except OSError as error:
-        return _fail(error, 1)
+        reason = error.strerror or str(error)
+        return _fail(
+            f"{args.output}: {reason}; what was finished is kept: make room or choose another -o, "
+            "then give the same command again",
+            1,
+        )
     except KeyboardInterrupt:
         print("\nextract-poses: stopped; finished clips are kept, the same command goes on", file=sys.stderr)
         return 130
 
 
-def _fail(error: BaseException, status: int) -> int:
+def _fail(error: object, status: int) -> int:
     print("extract-poses: " + " ".join(str(error).split()), file=sys.stderr)
     return status
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,37 @@ def test_an_output_that_is_a_file_is_one_line(capsys: pytest.CaptureFixture[str]
     assert status != 0
     assert "a file is in the way" in err.splitlines()[-1]
     assert (tmp_path / "o").read_text() == "mine"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 KiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(place)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.weights
+def test_a_full_disk_is_one_line_and_the_job_goes_on_later(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, small_disk: Path
+) -> None:
+    for index in range(3):
+        write_video(tmp_path / f"in/{index}.mkv")
+    (small_disk / "ballast").write_bytes(bytes(8192))
+    output = ["-o", str(small_disk / "o"), "--workers", "1", "--quiet", "--model", "blazepose"]
+    status, _, err = run(capsys, str(tmp_path / "in"), *output)
+    assert status == 1
+    assert "No space left" in err
+    assert "same command again" in err
+    assert "Traceback" not in err
+    subprocess.run(["mount", "-o", "remount,size=1m", str(small_disk)], check=True)
+    status, out, _ = run(capsys, str(tmp_path / "in"), *output)
+    assert status == 0
+    assert "3 without a person" in out
 
 
 def examples() -> list[str]:
