@@ -19,6 +19,7 @@ from poses.cache_schema import (
     NotACacheError,
     SourceStamp,
     Status,
+    stored_joints,
 )
 from poses.cache_shards import (
     CorruptShardError,
@@ -59,7 +60,7 @@ class PoseCache:
         NotACacheError: the directory is absent or holds no pose cache.
         CorruptShardError: a shard cannot be opened; names the file (`check_cache` reads around it).
         CacheMismatchError: a shard belongs to another cache.
-        ValueError: a clip is there twice, or the layout is unknown.
+        ValueError: a clip is there twice, or the layout is unknown or another one than the name says.
     """
 
     def __init__(self, directory: Path | str) -> None:
@@ -68,6 +69,11 @@ class PoseCache:
         self.metadata = CacheMetadata.from_json(stored, str(self.directory))
         self.layout = get_layout(self.metadata.layout)
         self._json = stored
+        if stored_joints(stored) not in ((), self.layout.joints):
+            raise ValueError(
+                f"{self.directory}: {self.layout.name} has the joints {stored_joints(stored)} in this cache, "
+                f"expected {self.layout.joints}; read it with the version of Fidget that wrote it"
+            )
         self.shards = [index_shard(path, stored, self.metadata) for path in list_shards(self.directory)]
         self._starts = np.concatenate([[0], np.cumsum([len(shard.clip_ids) for shard in self.shards])])
         self._row_of: dict[str, int] = {}

@@ -265,7 +265,8 @@ def _list_column(arrays: Sequence[NDArray[np.generic]], kind: pa.ListType) -> pa
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     if offsets[-1] > np.iinfo(np.int32).max:
         raise OverflowError(f"expected at most 2**31 - 1 values in one row group, got {offsets[-1]}")
-    values = pa.array(np.concatenate(arrays) if arrays else [], kind.value_type)
+    joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)  # one long clip is not copied
+    values = pa.array(joined, kind.value_type)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
 
 

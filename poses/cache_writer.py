@@ -42,7 +42,7 @@ from poses.layout import get_layout
 
 __all__ = ["CacheLockedError", "CacheMismatchError", "CacheWriter"]
 
-BYTES_PER_SHARD = 64 * 2**20  # of rows in memory: long clips make shards of few rows
+BYTES_PER_SHARD = 16 * 2**20  # of rows in memory: long clips make shards of few rows
 
 
 class CacheWriter:

@@ -67,9 +67,12 @@ def encode_clip(
         raise ValueError(f"clip {clip.clip_id!r}: expected a frame rate of 64-bit integers, got {clip.fps}")
     time_us = _time_us(clip)
     found = clip.score > 0
-    score = np.rint(clip.score * np.float32(255)).astype(np.uint8)
-    np.maximum(score, found, out=score)  # a joint that was found never becomes 0
-    m, t, v = score.shape
+    m, t, v = found.shape
+    score = np.empty((m, t, v), np.uint8)
+    for start in range(0, t, _FRAMES_AT_ONCE):
+        here = slice(start, start + _FRAMES_AT_ONCE)
+        rounded = np.rint(clip.score[:, here] * np.float32(255)).astype(np.uint8)
+        score[:, here] = np.maximum(rounded, found[:, here])  # a joint that was found never becomes 0
     xy = np.empty((m, t, 2 * v), np.int32)
     box = np.empty((m, t, 4), np.int32)
     has_box = _has_box(clip)

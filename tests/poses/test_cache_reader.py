@@ -135,6 +135,10 @@ def test_what_is_no_cache_is_named(tmp_path: Path) -> None:
             "format version 2, this program",
         ),
         (
+            b'{"format_version": 1, "layout": "coco17", "joints": ["nose"], "models": {}, "settings": {}}',
+            r"coco17 has the joints \('nose',\) in this cache, expected \('nose', 'left_eye'",
+        ),
+        (
             b'{"format_version": 1, "layout": "coco71", "models": {}, "settings": {}}',
             "unknown layout 'coco71'",
         ),
