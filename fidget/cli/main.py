@@ -87,8 +87,16 @@ def _status_of(error: Exception) -> int | None:
     return 1 if isinstance(error, (ValueError, OSError, WeightError)) else None
 
 
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return one_line(f"{os.fspath(error.filename)}: {error.strerror}")
+    return one_line(error) or type(error).__name__
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
+    if hasattr(sys.stdout, "reconfigure"):  # names that the terminal cannot show become escapes, not errors
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if argv is None else argv
     command, verb, *_ = (*(word for word in words if not word.startswith("-")), "", "")
     args = build_parser(command, verb).parse_args(words)
@@ -106,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = _status_of(error)
         if known is None or os.environ.get("FIDGET_TRACEBACK"):
             raise
-        print(f"fidget: {one_line(error) or type(error).__name__}", file=sys.stderr)
+        print(f"fidget: {_told(error)}", file=sys.stderr)
         return known
 
 

@@ -62,7 +62,11 @@ def preview_cache(
         output: the directory; made if absent.
         smooth: draw smoothed keypoints.
         over_video: draw over the source videos where they are found, else over a plain background.
+
+    Raises:
+        OSError: the directory cannot be made, or the contact sheet not written.
     """
+    output.mkdir(parents=True, exist_ok=True)
     rows = _rows(cache, set(chosen))
     on_sheet = set(spread(chosen, MOST_CLIPS))
     encoder = video_encoder()

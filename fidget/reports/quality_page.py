@@ -167,12 +167,11 @@ def _beside(suffix: str) -> str:
 
 
 def _made_with(metadata: CacheMetadata) -> str:
-    """Layout, models and settings in one line; long values such as hashes are cut."""
-    settings = {name: value for name, value in metadata.settings.items() if value is not None}
-    facts = {**settings, "layout": metadata.layout, **metadata.models}
-    return ", ".join(
-        f"{visible(name)} <code>{visible(str(value)[:16])}</code>" for name, value in facts.items()
-    )
+    """Layout, models with the beginning of their SHA-256, and settings in one line."""
+    settings = {name: str(value) for name, value in metadata.settings.items() if value is not None}
+    models = {name: sha256[:12] for name, sha256 in metadata.models.items()}
+    facts = {**settings, "layout": metadata.layout, **models}
+    return ", ".join(f"{visible(name)} <code>{visible(value)}</code>" for name, value in facts.items())
 
 
 def write_html(
