@@ -7,14 +7,19 @@ draws a 256 x 256 segmentation mask that nobody here looks at.
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_NOTICE = b"Created TensorFlow Lite XNNPACK delegate"
 
 
 class BrokenModelError(ValueError):
@@ -46,8 +51,9 @@ class LiteRtSession:
         elif data[4:8] != b"TFL3":
             raise BrokenModelError(f"{path}: expected a TFLite model (TFL3), got {data[4:8]!r}")
         try:
-            self._interpreter: Any = Interpreter(model_content=data, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _without_delegate_notice():
+                self._interpreter: Any = Interpreter(model_content=data, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise BrokenModelError(f"{path}: LiteRT cannot load it: {error}") from error
         inputs, kept = self._interpreter.get_input_details(), self._interpreter.get_output_details()
@@ -70,6 +76,30 @@ class LiteRtSession:
         """As `run`, but the outputs are the model's own memory: let go of them before the next `run`."""
         self._interpreter.invoke()
         return [view() for view in self._output_views]
+
+
+@contextmanager
+def _without_delegate_notice() -> Iterator[None]:
+    """Keep LiteRT's notice that it made its XNNPACK delegate off the terminal; all else passes, a bit later.
+
+    The library writes it straight to the standard error stream, once a process, and has no switch for it.
+    """
+    try:
+        terminal = os.dup(2)
+    except OSError:  # no standard error stream: nothing to keep clean
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        try:
+            os.dup2(caught.fileno(), 2)
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            caught.seek(0)
+            for line in caught:
+                if _NOTICE not in line:
+                    os.write(2, line)
 
 
 def litert_runtime(threads: int = 1) -> str:

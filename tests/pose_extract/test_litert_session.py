@@ -6,6 +6,8 @@ The stored answers are those of an input made by a formula, every 101st value of
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +104,21 @@ def test_a_file_that_is_no_model(tmp_path, content, outputs):
 def test_runtime_says_what_runs(threads, words):
     runtime = litert_runtime(threads)
     assert runtime.startswith("litert ") and runtime.endswith(words)
+
+
+@pytest.mark.weights
+def test_loading_says_nothing_on_the_terminal():
+    """In a process of its own, as the notice comes once a process; other words to the stream pass."""
+    code = (
+        "import os\n"
+        "from pose_extract.litert_session import LiteRtSession, _without_delegate_notice\n"
+        "from weights.fetch import find_weight\n"
+        "LiteRtSession(find_weight('hand_recrop'))\n"
+        "with _without_delegate_notice():\n"
+        "    os.write(2, b'passes')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "passes")
 
 
 if __name__ == "__main__":
