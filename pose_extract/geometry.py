@@ -43,7 +43,8 @@ class Crop:
         half_w, half_h = self.size_px[0] / 2, self.size_px[1] / 2
         corners = np.array([[-half_w, -half_h], [half_w, -half_h], [half_w, half_h], [-half_w, half_h]])
         cos, sin = math.cos(self.angle_rad), math.sin(self.angle_rad)
-        return corners @ np.array([[cos, sin], [-sin, cos]]) + self.center_px
+        turned: NDArray[np.float64] = corners @ np.array([[cos, sin], [-sin, cos]]) + self.center_px
+        return turned
 
 
 def crop_of_box(
@@ -120,7 +121,7 @@ def warp(
 
     mode = cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT
     colour = BLACK if border is None else tuple(border)
-    drawn = cv2.warpAffine(
+    drawn: NDArray[np.uint8] = cv2.warpAffine(  # type: ignore[assignment]
         frame,
         np.asarray(matrix, np.float64),
         (out_hw[1], out_hw[0]),
