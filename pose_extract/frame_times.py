@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -66,6 +67,30 @@ class FrameTimes:
         for index, (_, item) in enumerate(waiting, start=1):
             self.placed_frames += 1
             yield before_us + index * self._step_us, item
+
+
+class ShownInOrder:
+    """Times for containers that number frames as they are decoded, not as they are shown (AVI, bare streams).
+
+    The frames shown are those decoded, so the n-th one shown has the n-th time in order of size.
+    """
+
+    def __init__(self) -> None:
+        self._unused: list[int] = []
+
+    def decoded(self, time: int | None) -> None:
+        """A packet with this time went into the decoder without error."""
+        if time is not None:
+            heapq.heappush(self._unused, time)
+
+    def shown(self) -> int | None:
+        """A frame came out: its time, None if no packet had one."""
+        return heapq.heappop(self._unused) if self._unused else None
+
+    def forget(self, held: int) -> None:
+        """The decoder can hold this many frames; what went in before them will not come out any more."""
+        while len(self._unused) > held:
+            heapq.heappop(self._unused)
 
 
 def _without_spikes(stated: Iterable[tuple[int | None, Item]]) -> Iterator[tuple[int | None, Item]]:

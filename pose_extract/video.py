@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from pose_extract.frame_times import FrameTimes
+from pose_extract.frame_times import FrameTimes, ShownInOrder
 from pose_extract.open_video import (
     MAX_PIXELS,
     UnreadableVideoError,
@@ -222,6 +222,7 @@ class VideoFrames:
         import av
 
         decoder = self._stream.codec_context
+        in_order = ShownInOrder() if self._counts_decoding() else None
         in_a_row = 0
         for packet in self._packets():
             try:
@@ -233,9 +234,18 @@ class VideoFrames:
                     self._damage.stopped = f"given up after {in_a_row} damaged packets in a row"
                     return
                 continue
+            if in_order is not None:
+                in_order.decoded(packet.dts if packet else None)
+                for frame in frames:
+                    frame.pts = in_order.shown()
+                in_order.forget(decoder.reorder_depth + decoder.delay + 1)
             if frames:
                 in_a_row = 0
                 yield from frames
+
+    def _counts_decoding(self) -> bool:
+        """Whether the container states no times of showing; FFmpeg's guess at them may be out of order."""
+        return self._container.format.name == "avi" or self._container.start_time is None
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Packets of the stream; None at the end asks the decoder for what it still holds."""

@@ -88,19 +88,21 @@ def truncation(
 def _stated_end_us(container: InputContainer, stream: VideoStream, step_us: int) -> tuple[int | None, int]:
     tight_us = step_us * 3 // 4 + 2_000  # Matroska rounds to milliseconds
     start_us = container.start_time or 0
-    by_container_us = start_us + container.duration if container.duration and container.duration > 0 else None
+    length_us = container.duration if container.duration and container.duration > 0 else None
     if stream.duration and stream.duration > 0 and stream.time_base:
         begin = stream.start_time or 0
         by_stream_us = int((begin + stream.duration) * stream.time_base * 1_000_000)
-        return min(by_stream_us, by_container_us or by_stream_us), tight_us
+        return min(by_stream_us, start_us + length_us if length_us else by_stream_us), tight_us
     tagged_us = _clock_us(stream.metadata.get("DURATION", ""))
     if tagged_us:
         return tagged_us, tight_us
-    if by_container_us is None:
+    if length_us is None:
         return None, 0
+    # Matroska and flv count it from 0, not from the first frame.
+    by_container_us = length_us + min(start_us, 0)
     if len(container.streams) == 1:
         return by_container_us, tight_us
-    return by_container_us, max(1_000_000, (by_container_us - start_us) // 20)
+    return by_container_us, max(1_000_000, length_us // 20)
 
 
 def _clock_us(text: str) -> int:

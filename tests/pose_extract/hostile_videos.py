@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -115,6 +116,13 @@ def valid_videos(directory: Path) -> dict[Path, int]:
     made: dict[Path, int] = {}
     for name in ("plain.mp4", "plain.mkv", "plain.mov", "plain.avi", "plain.webm", "plain.ts", "plain.gif"):
         made[write_video(at(name))] = 20
+    made[write_video(at("reordered.avi"), codec="libx264")] = 20
+    made[write_video(at("b_frames.avi"), codec="mpeg4", options={"bf": "2"})] = 20
+    made[write_video(at("flash.flv"))] = 20
+    made[write_video(at("windows.wmv"), codec="wmv2")] = 20
+    made[write_video(at("program.mpg"), codec="mpeg2video")] = 20
+    made[write_video(at("elementary.m2v"), codec="mpeg2video")] = 20
+    made[write_video(at("plain.nut"))] = 20
     made[write_video(at("plain.mjpeg.avi"), codec="mjpeg", pixel_format="yuvj420p")] = 20
     made[write_video(at("raw.avi"), codec="rawvideo", pixel_format="bgr24", frames=5)] = 5
     made[write_video(at("ffv1.mkv"), codec="ffv1", pixel_format="yuv420p")] = 20
@@ -198,6 +206,25 @@ def cover_picture(directory: Path, name: str = "song.mp3") -> Path:
     tag = b"APIC" + frame_size + b"\0\0" + body
     size = bytes((len(tag) >> shift) & 127 for shift in (21, 14, 7, 0))
     path.write_bytes(b"ID3\3\0\0" + size + tag + path.read_bytes())
+    return path
+
+
+def video_with_cover(directory: Path) -> Path:
+    """An mp4 with 20 frames of video and, before it, a cover picture of another size."""
+    path = directory / "covered.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("png", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 200, 100, "rgb24"
+        cover.disposition = Disposition.attached_pic
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(20):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(index), "bgr24")))
+        container.mux(stream.encode(None))
+        container.mux(
+            cover.encode(av.VideoFrame.from_ndarray(picture(0, 100, 200), "bgr24").reformat(format="rgb24"))
+        )
+        container.mux(cover.encode(None))
     return path
 
 

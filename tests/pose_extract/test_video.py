@@ -27,6 +27,7 @@ from hostile_videos import (
     truncated_videos,
     unreadable_videos,
     valid_videos,
+    video_with_cover,
     write_video,
 )
 
@@ -67,6 +68,22 @@ def test_valid_videos_of_every_kind_read_without_a_word(tmp_path: Path) -> None:
         if path.stem.split(".")[0] not in {*MATRICES, "grey"}:
             within = 25.0 if path.suffix == ".gif" else 12.0  # 256 colours
             assert close_to(frames[-1], picture(wanted - 1, *frames[-1].shape[:2]), within), path.name
+
+
+def test_frames_are_shown_in_order_where_avi_numbers_them_otherwise(tmp_path: Path) -> None:
+    for codec, options in (("libx264", {}), ("mpeg4", {"bf": "2"}), ("mpeg4", {})):
+        path = write_video(tmp_path / "a.avi", codec=codec, options=options)
+        _, times_us, frames, problem = read(path)
+        assert (times_us, problem) == ([k * 40_000 for k in range(20)], None)
+        assert all(close_to(frame, picture(k), 10.0) for k, frame in enumerate(frames))
+
+
+def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
+    path = video_with_cover(tmp_path)
+    with av.open(str(path)) as container:
+        assert len(container.streams.video) == 2
+    info, _, frames, problem = read(path)
+    assert (info.codec, info.height, info.width, len(frames), problem) == ("h264", 48, 64, 20, None)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
