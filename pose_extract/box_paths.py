@@ -105,10 +105,21 @@ def follow_people(
 def recognise(
     paths: Sequence[BoxPath], frame: int, detections: Detections, min_iou: float = MIN_IOU
 ) -> dict[int, int]:
-    """Which path, by index, is which detection, by index, in a frame that the paths pass through."""
-    passing = [(i, place[0]) for i, path in enumerate(paths) if (place := path.at(frame)) is not None]
+    """Which path, by index, is which detection, by index, in a frame that the paths pass through.
+
+    A path that was seen in this frame keeps its detection; the others share what is left.
+    """
+    found = {i: path.seen[frame][0] for i, path in enumerate(paths) if frame in path.seen}
+    free = sorted(set(range(len(detections.boxes))) - set(found.values()))
+    passing = [
+        (i, place[0])
+        for i, path in enumerate(paths)
+        if i not in found and (place := path.at(frame)) is not None
+    ]
     boxes = np.array([box for _, box in passing], np.float32).reshape(-1, 4)
-    return {passing[row][0]: column for row, column in match(boxes, detections.boxes, min_iou)}
+    for row, column in match(boxes, detections.boxes[free], min_iou):
+        found[passing[row][0]] = free[column]
+    return found
 
 
 def prominence(path: BoxPath, frame_hw: tuple[int, int]) -> float:

@@ -141,6 +141,18 @@ def test_recognise_names_paths_and_detections() -> None:
     assert recognise(paths, 11, seen((box(100), 0.9))) == {}
 
 
+def test_recognise_leaves_a_detection_to_the_path_it_was_seen_on() -> None:
+    sure, guessed = BoxPath(), BoxPath()
+    for frame in (0, 5, 10):
+        sure.see(frame, 0, seen((box(100, width=100), 0.9)))
+    for frame in (0, 10):
+        guessed.see(frame, 0, seen((box(100, width=55), 0.9)))
+    # the other way round the overlaps add up to 0.55 + 0.5, this way to 1: the rest, 0.05, does not count
+    two = seen((box(100, width=100), 0.9), (box(150, width=50), 0.9))
+    assert recognise([sure, guessed], 5, two, min_iou=0.1) == {0: 0}
+    assert recognise([sure, guessed], 5, seen((box(100, width=100), 0.9)), min_iou=0.1) == {0: 0}
+
+
 def test_searching_looks_at_no_frame_twice() -> None:
     asked: list[int] = []
     people: Mapping[int, list] = {0: [(box(20), 0.9)], 10: [(box(250), 0.9), (box(130), 0.9)]}
