@@ -69,12 +69,13 @@ def write_video(
         stream.pix_fmt = pixel_format or (formats[0].name if formats else "yuv420p")
         time_base = Fraction(1, 1000) if ticks is not None else Fraction(1, fps)
         stream.codec_context.time_base = time_base
+        stream.codec_context.thread_count = 1  # repeatable to the byte
         if matrix is not None:
             stream.set_display_matrix(matrix)
         sound = container.add_stream("aac", rate=16000) if audio else None
         for index in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(index, size[1], size[0]), "bgr24")
-            frame = frame.reformat(format=stream.pix_fmt)
+            frame = frame.reformat(format=stream.pix_fmt, threads=1)
             frame.pts, frame.time_base = (ticks[index] if ticks is not None else index), time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
