@@ -7,7 +7,7 @@ import argparse
 _EPILOG = """\
 examples:
   fidget poses merge poses -o poses-merged
-  fidget poses merge part-1 part-2 -o whole --on-conflict last
+  fidget poses merge poses poses-merged -o poses-all --on-conflict last
 
 All sources must have been made with the same layout, models and settings; the first value that differs is
 named. One source alone is rewritten into few large files. The target must be new.

@@ -113,10 +113,14 @@ def fidget(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_examples_of_the_poses_helps_run(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(cache.parent)
-    for verb in ("check", "quality", "preview", "merge"):
-        lines = re.findall(rf"^  fidget (poses {verb} poses\b.*)$", run_help(["poses", verb]), re.MULTILINE)
+def test_the_examples_of_the_helps_run_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_cache(tmp_path / "poses", [row_of(clip_of(name)) for name in ("a", "b", "c")])
+    monkeypatch.chdir(tmp_path)
+    own = ([], ["poses"], ["doctor"], *(["poses", verb] for verb in ("check", "quality", "preview", "merge")))
+    for words in own:
+        lines = re.findall(r"^  fidget (.*)$", run_help(words), re.MULTILINE)
         assert lines
         for line in lines:
             assert main(shlex.split(line)) == 0, line
