@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fidget.cli.places import file_below
 from fidget.reports.contact_sheet import MOST_CLIPS, SheetEntry, draw_sheet, sheet_frames, write_png
+from fidget.reports.file_names import file_below
 from fidget.reports.overlay import write_overlay
 from fidget.reports.quality_rows import percent
 from fidget.reports.video_file import video_encoder

@@ -12,8 +12,9 @@ import pytest
 from fidget_samples import HOSTILE, clip_of, decode, row_of, write_cache, write_grey_video
 
 from fidget.cli.main import COMMANDS, build_parser, main
-from fidget.cli.places import file_below, output_beside
+from fidget.cli.places import output_beside
 from fidget.cli.usage import UsageError
+from fidget.reports.file_names import file_below
 from poses.cache_reader import PoseCache
 from poses.cache_schema import SourceStamp
 from poses.encoding import failed_row
