@@ -78,8 +78,9 @@ def look_around() -> Iterator[Finding]:
     yield _python()
     yield from packages()
     yield from decoders()
-    yield from onnx_runtime(installed(_ONNX_WHEELS))
-    yield from gpu()
+    devices = list(onnx_runtime(installed(_ONNX_WHEELS)))
+    yield from devices
+    yield from gpu(any(found.subject == "--device cuda" and found.state == "ok" for found in devices))
     yield _cores()
     yield _memory()
     yield from weight_files()
@@ -215,8 +216,8 @@ def _devices() -> Iterator[Finding]:
         yield Finding("other providers", "note", f"{', '.join(others)}: listed, not used by Fidget")
 
 
-def gpu() -> Iterator[Finding]:
-    """NVIDIA GPUs as their own driver lists them."""
+def gpu(cuda_works: bool) -> Iterator[Finding]:
+    """NVIDIA GPUs as their own driver lists them, and whether ONNX Runtime can use them."""
     program = shutil.which("nvidia-smi")
     if program is None:
         yield Finding("GPU", "note", "no nvidia-smi on the PATH; extraction runs on the CPU")
@@ -235,7 +236,14 @@ def gpu() -> Iterator[Finding]:
         return
     for line in answer.splitlines():
         name, memory, driver = (*(part.strip() for part in line.split(",")), "", "")[:3]
-        yield Finding("GPU", "ok", f"{name}, {memory}, driver {driver}")
+        text = f"{name}, {memory}, driver {driver}"
+        if cuda_works:
+            yield Finding("GPU", "ok", text)
+        else:
+            fix = (
+                "pip uninstall onnxruntime, then pip install 'fidget[gpu]' (BlazePose runs on the CPU anyway)"
+            )
+            yield Finding("GPU", "warning", f"{text}: there, but --device cuda does not work", fix)
 
 
 def _cores() -> Finding:

@@ -129,24 +129,25 @@ def test_a_missing_decoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "state", "value"),
+    ("script", "cuda_works", "state", "value"),
     [
-        ("echo 'NVIDIA H200, 143771 MiB, 550.1'", "ok", "NVIDIA H200, 143771 MiB, driver 550.1"),
-        ("exit 9", "warning", "nvidia-smi does not answer"),
+        ("echo 'NVIDIA H200, 143771 MiB, 550.1'", True, "ok", "NVIDIA H200, 143771 MiB, driver 550.1"),
+        ("echo 'NVIDIA H200, 143771 MiB, 550.1'", False, "warning", "--device cuda does not work"),
+        ("exit 9", True, "warning", "nvidia-smi does not answer"),
     ],
 )
 def test_gpus_are_those_the_driver_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, state: str, value: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, cuda_works: bool, state: str, value: str
 ) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    (found,) = gpu()
+    (found,) = gpu(cuda_works)
     assert found.state == state
     assert value in found.value
     program.unlink()
-    (found,) = gpu()
+    (found,) = gpu(cuda_works)
     assert found.state == "note"
 
 
