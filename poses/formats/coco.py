@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poses.formats.people import Person, load_json, numbers, stack_people
+from poses.formats.people import Person, lasting_id, load_json, numbers, stack_people
 from poses.formats.record import FormatError, LabelledClip, OnBroken, expect_joint_count, field_of
 from poses.layout import Layout
 
@@ -127,7 +127,8 @@ class _Frames:
 
 
 def _clips(context: Any, annotations: list[Any], path: Path, is_truth: bool) -> Iterator[_Frames]:
-    images = context.get("images") if isinstance(context, Mapping) else None
+    has_images = isinstance(context, Mapping) and "images" in context
+    images = field_of(context, "images", list, str(path)) if has_images else None
     people: dict[Any, list[Any]] = {}
     for annotation in annotations:
         image_id = field_of(annotation, "image_id", (int, str), f"{path}, an annotation")
@@ -196,8 +197,7 @@ def _person(annotation: Mapping[str, Any], layout: Layout, is_truth: bool, where
             if len(exact) != len(joints):
                 raise FormatError(f"{where}: {len(joints)} keypoints, {len(exact)} keypoint_scores")
             joints[:, 2] = np.where(joints[:, 2] > 0, exact, 0)
-    track_id = annotation.get("track_id")
-    return Person(joints, _box(annotation.get("bbox"), where), track_id if type(track_id) is int else None)
+    return Person(joints, _box(annotation.get("bbox"), where), lasting_id(annotation.get("track_id")))
 
 
 def _joints(annotation: Mapping[str, Any], layout: Layout, where: str) -> NDArray[np.float32]:

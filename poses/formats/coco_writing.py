@@ -77,15 +77,15 @@ def write_coco_results(path: str | Path, clips: Iterable[LabelledClip], layout: 
             for labelled in clips:
                 _expect_layout(labelled, layout)
                 clip = labelled.clip
-                boxes = _boxes(clip)
+                boxes, means = _boxes(clip), _mean_scores(clip)
+                joints = shortest(np.concatenate([zeroed(clip), clip.score[..., None]], axis=-1))
                 for t, m in np.argwhere((clip.score > 0).any(axis=-1).T).tolist():
-                    joints = np.concatenate([zeroed(clip)[m, t], clip.score[m, t, :, None]], axis=-1)
                     result = {
                         "image_id": images + t + 1,
                         "category_id": 1,
-                        "keypoints": shortest(joints).ravel().tolist(),
-                        "score": _mean_score(clip.score[m, t]),
-                        "bbox": _bbox(boxes[m, t]),
+                        "keypoints": joints[m, t].ravel().tolist(),
+                        "score": means[m, t].item(),
+                        "bbox": boxes[m, t].tolist(),
                         "track_id": int(clip.track_ids[m]),
                     }
                     _item(out, result, is_first)
@@ -135,39 +135,37 @@ def _images(labelled: LabelledClip, before: int, video_id: int) -> Iterable[dict
 def _annotations(labelled: LabelledClip, images_before: int) -> Iterable[dict[str, Any]]:
     clip = labelled.clip
     visible = clip.score > 0
-    joints = np.concatenate([zeroed(clip), 2 * visible[..., None].astype(np.float32)], axis=-1)
-    boxes = _boxes(clip)
+    joints = shortest(np.concatenate([zeroed(clip), 2 * visible[..., None].astype(np.float32)], axis=-1))
+    scores, boxes, means = shortest(clip.score), _boxes(clip), _mean_scores(clip)
     parts = WHOLE_BODY if clip.layout.name == "coco_wholebody133" else (("keypoints", joints.shape[2]),)
     for t, m in np.argwhere(visible.any(axis=-1).T).tolist():
-        flat = shortest(joints[m, t]).ravel().tolist()
+        flat = joints[m, t].ravel().tolist()
         annotation: dict[str, Any] = {"image_id": images_before + t + 1, "category_id": 1, "iscrowd": 0}
         start = 0
         for key, count in parts:
             annotation[key] = flat[3 * start : 3 * (start + count)]
             start += count
         annotation["num_keypoints"] = int(visible[m, t, : parts[0][1]].sum())
-        annotation["bbox"] = _bbox(boxes[m, t])
+        annotation["bbox"] = boxes[m, t].tolist()
         annotation["area"] = annotation["bbox"][2] * annotation["bbox"][3]
         annotation["track_id"] = int(clip.track_ids[m])
-        annotation["score"] = _mean_score(clip.score[m, t])
-        annotation["keypoint_scores"] = shortest(clip.score[m, t]).tolist()
+        annotation["score"] = means[m, t].item()
+        annotation["keypoint_scores"] = scores[m, t].tolist()
         yield annotation
 
 
-def _boxes(clip: PoseClip) -> NDArray[np.float32]:
-    """(M, T, 4) the clip's boxes, and boxes around the joints where it has none."""
-    return np.where(np.isfinite(clip.box_px), clip.box_px, boxes_around(clip.xy_px))
+def _boxes(clip: PoseClip) -> NDArray[np.float64]:
+    """(M, T, 4) x, y, width, height of the clip's boxes, or of its joints where it has none."""
+    corners = np.where(np.isfinite(clip.box_px), clip.box_px, boxes_around(clip.xy_px))
+    corners = shortest(np.nan_to_num(corners))
+    return np.concatenate([corners[..., :2], corners[..., 2:] - corners[..., :2]], axis=-1)
 
 
-def _bbox(box_px: NDArray[np.float32]) -> list[float]:
-    """COCO's x, y, width, height."""
-    x1, y1, x2, y2 = shortest(box_px).tolist()
-    return [x1, y1, x2 - x1, y2 - y1]
-
-
-def _mean_score(score: NDArray[np.float32]) -> float:
-    """Mean over the joints that were found, as COCO's evaluation ranks people by."""
-    return round(float(score[score > 0].mean()), 6)
+def _mean_scores(clip: PoseClip) -> NDArray[np.float64]:
+    """(M, T) mean over the joints that were found, which COCO's evaluation ranks people by."""
+    found = np.maximum((clip.score > 0).sum(axis=-1), 1)
+    means: NDArray[np.float64] = np.round(clip.score.sum(axis=-1, dtype=np.float64) / found, 6)
+    return means
 
 
 def _person(layout: Layout) -> dict[str, Any]:

@@ -99,20 +99,21 @@ def describe_json(path: str | Path) -> Description:
     if isinstance(content, list) and content and isinstance(content[0], dict) and "instances" in content[0]:
         return _mmpose(content, "mmpose video JSON of the Inferencer (frames count from 0)")
     if isinstance(content, dict) and isinstance(content.get("annotations"), list):
-        images, annotations = content.get("images") or [], content["annotations"]
-        description = Description("COCO keypoint ground truth", clips=len(content.get("videos") or images))
-        description.axes["images"] = f"{len(images)} images, {len(content.get('videos') or [])} videos"
+        images, videos = _dicts(content.get("images")), _dicts(content.get("videos"))
+        annotations = content["annotations"]
+        description = Description("COCO keypoint ground truth", clips=len(videos or images))
+        description.axes["images"] = f"{len(images)} images, {len(videos)} videos"
     elif isinstance(content, list) and content and isinstance(content[0], dict) and "image_id" in content[0]:
         annotations = content
         description = Description(
-            "COCO keypoint results", clips=len({str(one.get("image_id")) for one in content})
+            "COCO keypoint results", clips=len({str(one.get("image_id")) for one in _dicts(content)})
         )
         description.notes.append("results name no frame sizes or files: import with --images GROUND_TRUTH")
     else:
         return Description(
             "JSON of an unknown kind", axes=plain_axes(content), problems=["no COCO and no mmpose keypoints"]
         )
-    people = [one for one in annotations if isinstance(one, dict) and isinstance(one.get("keypoints"), list)]
+    people = [one for one in _dicts(annotations) if isinstance(one.get("keypoints"), list)]
     description.axes["annotations"] = f"{len(annotations)}, {len(people)} with keypoints"
     sizes = Counter(len(one["keypoints"]) for one in people)
     description.axes["keypoints"] = (
@@ -134,9 +135,14 @@ def describe_json(path: str | Path) -> Description:
     return description
 
 
+def _dicts(rows: object) -> list[dict[str, Any]]:
+    """The dicts of a list; none of anything else."""
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
 def _mmpose(rows: Any, kind: str) -> Description:
-    frames = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    people = [one for row in frames for one in row.get("instances") or [] if isinstance(one, dict)]
+    frames = _dicts(rows)
+    people = [one for row in frames for one in _dicts(row.get("instances"))]
     description = Description(kind, clips=1 if frames else 0)
     description.axes["frames"] = f"{len(frames)}, {len(people)} instances"
     sizes = {len(one["keypoints"]) for one in people if isinstance(one.get("keypoints"), list)}

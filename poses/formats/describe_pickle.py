@@ -104,13 +104,15 @@ def _describe_annotations(annotations: Sequence[dict[Any, Any]], description: De
 def _compare_shapes(annotations: Sequence[dict[Any, Any]], description: Description) -> None:
     wrong_frames, wrong_scores, above, flat = [], [], 0, 0
     for n, one in enumerate(annotations):
-        keypoint, score = one.get("keypoint"), one.get("keypoint_score")
-        if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4:
+        keypoint: Any = one.get("keypoint")
+        score: Any = one.get("keypoint_score")
+        if not _is_keypoint(keypoint):
             continue
         clip_id = annotation_id(one, f"annotation {n}")
-        if "total_frames" in one and one["total_frames"] != keypoint.shape[1]:
+        frames = one.get("total_frames")
+        if isinstance(frames, int | np.integer) and frames != keypoint.shape[1]:
             wrong_frames.append(clip_id)
-        if isinstance(score, np.ndarray):
+        if isinstance(score, np.ndarray) and score.dtype.kind in "iuf":
             if score.shape[:3] != keypoint.shape[:3]:
                 wrong_scores.append(clip_id)
             above += bool(score.size) and bool(np.nanmax(score) > 1)
@@ -127,10 +129,14 @@ def _compare_shapes(annotations: Sequence[dict[Any, Any]], description: Descript
         description.notes.append(f"{flat} clips have nobody in them: all keypoints are 0")
 
 
+def _is_keypoint(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 4 and value.dtype.kind in "iuf"
+
+
 def _describe_keypoint(values: Sequence[Any], description: Description) -> None:
-    arrays = [one for one in values if isinstance(one, np.ndarray) and one.ndim == 4]
+    arrays = [one for one in values if _is_keypoint(one)]
     if len(arrays) < len(values):
-        example = next(one for one in values if not (isinstance(one, np.ndarray) and one.ndim == 4))
+        example = next(one for one in values if not _is_keypoint(one))
         description.problems.append(
             f"{len(values) - len(arrays)} keypoints are no array (M, T, V, C), as {value_in_words(example)}"
         )

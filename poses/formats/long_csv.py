@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from poses.formats.record import FormatError, LabelledClip, OnBroken, RawClip, expect_size
+from poses.formats.record import FormatError, LabelledClip, OnBroken, RawClip, expect_size, shortest, zeroed
 from poses.layout import Layout
 
 COLUMNS = ("clip_id", "frame", "time_s", "track_id", "joint", "x_px", "y_px", "score")
@@ -47,8 +47,7 @@ def _rows(labelled: LabelledClip) -> Iterator[list[object]]:
     clip = labelled.clip
     height, width = clip.frame_hw
     joints, tracks = clip.layout.joints, clip.track_ids.tolist()
-    # Text of float32 is the shortest that reads back the same.
-    xy, score = clip.xy_px.astype("U").tolist(), clip.score.astype("U").tolist()
+    xy, score = shortest(zeroed(clip)).tolist(), shortest(clip.score).tolist()
     found = clip.score > 0
     for t, time_s in enumerate(clip.time_s.tolist()):
         for m, v in np.argwhere(found[:, t]).tolist():

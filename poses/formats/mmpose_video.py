@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from poses.formats.people import Person, load_json, numbers, stack_people
+from poses.formats.people import Person, lasting_id, load_json, numbers, stack_people
 from poses.formats.record import FormatError, LabelledClip, expect_joint_count, field_of
 from poses.layout import Layout
 
@@ -73,7 +73,9 @@ def _person(instance: Any, layout: Layout, where: str) -> Person:
     if len(score) != len(pairs):
         raise FormatError(f"{where}: {len(pairs)} keypoints, {len(score)} keypoint_scores")
     joints = np.concatenate([np.array(pairs), score[:, None]], axis=1).astype(np.float32)
-    return Person(joints, _box(instance, where), _track_id(instance))
+    return Person(
+        joints, _box(instance, where), lasting_id(instance.get("track_id", instance.get("instance_id")))
+    )
 
 
 def _box(instance: Mapping[str, Any], where: str) -> tuple[float, float, float, float] | None:
@@ -86,10 +88,3 @@ def _box(instance: Mapping[str, Any], where: str) -> tuple[float, float, float, 
     if len(corners) != 4:
         raise FormatError(f"{where}: expected bbox x1, y1, x2, y2, got {len(corners)} numbers")
     return corners[0], corners[1], corners[2], corners[3]
-
-
-def _track_id(instance: Mapping[str, Any]) -> int | None:
-    for key in ("track_id", "instance_id"):
-        if type(instance.get(key)) is int and instance[key] >= 0:
-            return int(instance[key])
-    return None

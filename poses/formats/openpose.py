@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poses.clip import PoseClip
-from poses.formats.people import Person, load_json, numbers, stack_people
+from poses.formats.people import Person, lasting_id, load_json, numbers, stack_people
 from poses.formats.record import FormatError, LabelledClip, OnBroken, field_of, shortest, zeroed
 from poses.layout import LAYOUTS, Layout, convert
 
@@ -182,10 +182,7 @@ def _person(person: Any, native: Layout, body: int, where: str) -> Person:
             joints[start : start + count] = flat.reshape(count, 3)
         start += count
     ids = person.get("person_id")
-    track_id = ids[0] if isinstance(ids, list) and ids else ids
-    if type(track_id) is int and 0 <= track_id < 2**63:
-        return Person(joints, None, track_id)
-    return Person(joints, None, None)
+    return Person(joints, None, lasting_id(ids[0] if isinstance(ids, list) and ids else ids))
 
 
 def write_openpose(directory: str | Path, clips: Iterable[LabelledClip], body: Layout | None = None) -> int:

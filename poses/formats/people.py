@@ -45,7 +45,7 @@ def stack_people(clip_id: str, layout: Layout, frames: Sequence[Sequence[Person]
     boxed = True
     for t, people in enumerate(frames):
         for person, track in zip(people, ids[t], strict=True):
-            m = at_track[track or 0]
+            m = at_track[track or 0]  # never None here
             joints[m, t] = person.joints
             boxed = boxed and person.box_px is not None
             if person.box_px is not None:
@@ -61,6 +61,11 @@ def load_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: expected a JSON file: {error}") from None
+
+
+def lasting_id(value: object) -> int | None:
+    """A track id, or None for what is none: -1, text, or a number beyond 64 bits."""
+    return value if type(value) is int and 0 <= value < 2**63 else None
 
 
 def numbers(values: object, where: str) -> NDArray[np.float64]:

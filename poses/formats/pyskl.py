@@ -92,11 +92,13 @@ def split_annotations(content: Any, where: str) -> tuple[Sequence[Any], dict[str
     if isinstance(content, dict) and "annotations" in content:
         annotations = field_of(content, "annotations", (list, tuple), where)
         splits_of: dict[str, tuple[str, ...]] = {}
-        splits = content.get("split") or {}
+        splits = content.get("split")
+        splits = {} if splits is None else splits
         if not isinstance(splits, dict):
             raise FormatError(f"{where}: expected 'split' to be a dict of lists, got {type(splits).__name__}")
         for split, members in splits.items():
-            for member in members if isinstance(members, list | tuple | np.ndarray) else ():
+            listed = members.ravel() if isinstance(members, np.ndarray) else members
+            for member in listed if isinstance(listed, list | tuple | np.ndarray) else ():
                 splits_of[str(member)] = (*splits_of.get(str(member), ()), str(split))
         return annotations, splits_of
     if isinstance(content, dict) and ("keypoint" in content or "frame_dir" in content):
@@ -183,7 +185,8 @@ def _frame_hw(annotation: dict[str, Any], where: str) -> tuple[int, int] | None:
         shape = annotation.get("original_shape")
     if shape is None:
         return None
-    sizes = [_whole_number(size) for size in shape] if isinstance(shape, list | tuple | np.ndarray) else []
+    listed = shape.ravel() if isinstance(shape, np.ndarray) else shape
+    sizes = [_whole_number(size) for size in listed] if isinstance(listed, list | tuple | np.ndarray) else []
     if len(sizes) < 2 or sizes[0] is None or sizes[1] is None or min(sizes[0], sizes[1]) < 1:
         raise FormatError(f"{where}: expected img_shape (height, width), got {shape!r}")
     return sizes[0], sizes[1]

@@ -181,8 +181,19 @@ def field_of(record: object, key: str, kind: type | tuple[type, ...], where: str
 
 
 def shortest(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """float64 numbers that print as briefly as the float32 ones and read back as the same float32."""
-    return values.astype("U").astype(np.float64)
+    """float64 numbers that print briefly (0.1, not 0.10000000149) and read back as the same float32."""
+    exact = values.astype(np.float64)
+    short = exact.copy()
+    left = np.ones(values.shape, np.bool_)
+    for decimals in (4, 6, 8):
+        rounded = np.round(exact, decimals)
+        fits = left & (rounded.astype(np.float32) == values)
+        short[fits] = rounded[fits]
+        left &= ~fits
+        if not left.any():
+            return short
+    short[left] = values[left].astype("U").astype(np.float64)  # always right, and slow
+    return short
 
 
 def zeroed(clip: PoseClip) -> NDArray[np.float32]:
