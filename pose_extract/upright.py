@@ -11,6 +11,7 @@ from pose_extract.picture_pool import PicturePool
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.buffer import Buffer
     from av.video.reformatter import VideoReformatter
 
     from pose_extract.estimator import FrameBgr
@@ -70,6 +71,24 @@ class Orientation:
             np.copyto(upright, stored)
         if self.mirrored:
             cv2.flip(upright, 1, dst=upright)
+
+
+def display_matrix(frame: VideoFrame) -> bytes:
+    """The frame's display matrix, empty if it has none.
+
+    It is read off a copy of 8x8 pixels: PyAV's frames and their side data hold each other, and what holds
+    the frame itself would keep the decoder's memory until Python next looks for such circles.
+    """
+    import av
+    from av.video.reformatter import Colorspace, Interpolation
+
+    plain, nearest = Colorspace.ITU601, Interpolation.POINT
+    try:
+        copy = frame.reformat(8, 8, "gray", plain, plain, nearest, threads=1)
+    except av.FFmpegError:  # nor will its pixels convert
+        return b""
+    matrix = copy.side_data.get("DISPLAYMATRIX")
+    return b"" if matrix is None else bytes(cast("Buffer", matrix))
 
 
 class UprightConverter:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pose_extract.frame_times import FrameTimes, ShownInOrder
 from pose_extract.open_video import (
@@ -24,12 +24,11 @@ from pose_extract.open_video import (
     reason,
     unreadable,
 )
-from pose_extract.upright import Orientation, UprightConverter
+from pose_extract.upright import Orientation, UprightConverter, display_matrix
 from pose_extract.video_damage import Damage, truncation
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
-    from av.buffer import Buffer
     from av.video.stream import VideoStream
 
     from pose_extract.estimator import FrameBgr
@@ -109,7 +108,7 @@ class VideoFrames:
             self._container.close()
             raise
         self._first: VideoFrame | None = first
-        orientation = Orientation.from_display_matrix(_display_matrix(first))
+        orientation = Orientation.from_display_matrix(display_matrix(first))
         self._converter = UprightConverter(first.width, first.height, orientation)
         self._stored_size = (first.width, first.height)
         self.info = self._describe(first, orientation)
@@ -167,17 +166,19 @@ class VideoFrames:
         if self._first is None:
             raise ValueError(f"the frames of {str(self._path)!r} were read already: open it again")
         first, self._first = self._first, None
-        return self._frames(first)
+        origin_us = self._origin_us(first)
+        return self._frames(self._stated(first, origin_us), origin_us)
 
-    def _frames(self, first: VideoFrame) -> Iterator[tuple[int, FrameBgr]]:
+    def _frames(
+        self, stated: Iterator[tuple[int | None, VideoFrame]], origin_us: int
+    ) -> Iterator[tuple[int, FrameBgr]]:
         import av
 
-        origin_us = self._origin_us(first)
         step_us = max(1, round(1_000_000 / self.info.fps))
         times = FrameTimes(step_us, _GAP_AT_MOST_US)
         frames = 0
         last_us = last_step_us = 0
-        for time_us, frame in times.of(self._stated(first, origin_us)):
+        for time_us, frame in times.of(stated):
             try:
                 picture = self._converter.convert(frame)
             except av.FFmpegError:
@@ -290,11 +291,6 @@ def _nominal_fps(stream: VideoStream) -> Fraction:
     if average and Fraction(1, 3600) <= average <= 10_000:
         return Fraction(average)
     return _FPS_IF_UNKNOWN
-
-
-def _display_matrix(frame: VideoFrame) -> bytes:
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    return b"" if matrix is None else bytes(cast("Buffer", matrix))
 
 
 def _to_us(ticks: int, time_base: Fraction | None) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import socket
@@ -324,6 +325,24 @@ def test_stopping_early_leaves_nothing_open(tmp_path: Path) -> None:
             VideoFrames(tmp_path / "none")
     if opened:
         assert len(os.listdir("/proc/self/fd")) <= opened
+
+
+def test_a_closed_video_leaves_no_memory_to_the_collector(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", frames=3, matrix=MATRICES["turned_90"])
+    gc.collect()
+    gc.disable()
+    try:
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        with VideoFrames(path) as video:
+            assert len(list(video)) == 3
+        del video
+        gc.collect()
+        left = [item for item in gc.garbage if isinstance(item, av.VideoFrame)]
+        assert all((frame.width, frame.height) == (8, 8) for frame in left)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 def test_threads_do_not_change_the_frames(tmp_path: Path) -> None:
