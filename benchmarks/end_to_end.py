@@ -79,6 +79,7 @@ def bare_simcc(paths: list[Path], detector: Path, pose: Path) -> tuple[int, floa
         if waiting:
             _simcc_batch(sessions[1], waiting)
             frames += waiting
+        sessions[0].run(small)  # the last frame, so that boxes can be interpolated up to it
     return frames, time.perf_counter() - begin_s
 
 

@@ -170,8 +170,8 @@ def _run(args: argparse.Namespace) -> int:
     if not args.quiet:
         detector = f" behind {settings.detector}" if settings.detector else ""
         print(
-            f"model {settings.model}{detector}, layout {settings.layout}, {len(found.sources)} clips, "
-            f"{workers} {'worker' if workers == 1 else 'workers'} ({args.engine}) -> {output}",
+            f"model {settings.model}{detector}, layout {settings.layout}, {_counted(len(found.sources), 'clip')}, "
+            f"{_counted(workers, 'worker')} ({args.engine}) -> {output}",
             file=sys.stderr,
         )
     report = run_job(
@@ -257,6 +257,10 @@ def _engine(args: argparse.Namespace, settings: ExtractSettings, workers: int) -
     )
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _list_models() -> int:
     from pose_extract.zoo import list_models
     from weights.fetch import is_present
@@ -279,7 +283,7 @@ def _print_report(report: JobReport, as_json: bool) -> None:
         return
     rate = f", {report.frames / report.seconds:.1f} frames/s" if report.frames and report.seconds else ""
     print(
-        f"{report.ok} clips extracted, {report.no_person} without a person, {len(report.failed)} failed, "
+        f"{_counted(report.ok, 'clip')} extracted, {report.no_person} without a person, {len(report.failed)} failed, "
         f"{report.kept} already there; {report.frames} frames in {report.seconds:.1f} s{rate} "
         f"-> {report.output}"
     )
