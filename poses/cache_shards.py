@@ -65,7 +65,7 @@ def named_errors(path: Path) -> Iterator[None]:
         reason = str(error).strip().splitlines()
         raise CorruptShardError(
             f"{path}: expected a whole Parquet file of a pose cache, "
-            f"got {type(error).__name__}: {reason[0][:200] if reason else 'no reason given'}; "
+            f"got {type(error).__name__}: {reason[0][:200].rstrip('.') if reason else 'no reason given'}; "
             "delete it, and the next run extracts its clips again"
         ) from error
 
