@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pose_extract.clip_ids import utf8_safe
 from pose_extract.read_ahead import read_ahead
 from pose_extract.sources import VideoSource
 from pose_extract.tracking import ClipTracker, Tracks
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 
 def stamp_of(path: Path) -> SourceStamp:
     """Size and modification time of a file now; zeros where it cannot be asked."""
+    name = utf8_safe(str(path))
     try:
         status = path.stat()
     except OSError:
-        return SourceStamp(str(path), 0, 0)
-    return SourceStamp(str(path), status.st_size, status.st_mtime_ns)
+        return SourceStamp(name, 0, 0)
+    return SourceStamp(name, status.st_size, status.st_mtime_ns)
 
 
 def extract_clip(

@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from pose_extract.estimator import FrameBgr
-    from poses.cache_schema import SourceStamp
 
-__all__ = ["UnreadableVideoError", "VideoFrames", "VideoInfo", "stamp"]
+__all__ = ["UnreadableVideoError", "VideoFrames", "VideoInfo"]
 
 _DAMAGED_IN_A_ROW = 2000  # packets; then the rest of the stream is given up
 _READ_ERRORS_IN_A_ROW = 10
@@ -269,18 +268,6 @@ class VideoFrames:
                 errors += 1
                 self._damage.read_error = reason(error)
         yield None
-
-
-def stamp(path: str | os.PathLike[str]) -> SourceStamp:
-    """Size and modification time of a file now; compare two to see whether it changed in between.
-
-    Raises:
-        OSError: there is no such file, or it cannot be asked.
-    """
-    from poses.cache_schema import SourceStamp
-
-    status = os.stat(path)
-    return SourceStamp(os.fspath(path), status.st_size, status.st_mtime_ns)
 
 
 def _nominal_fps(stream: VideoStream) -> Fraction:

@@ -33,7 +33,7 @@ from hostile_videos import (
 )
 
 from pose_extract.estimator import FrameBgr
-from pose_extract.video import UnreadableVideoError, VideoFrames, VideoInfo, stamp
+from pose_extract.video import UnreadableVideoError, VideoFrames, VideoInfo
 
 
 def read(path: Path) -> tuple[VideoInfo, list[int], list[FrameBgr], str | None]:
@@ -351,17 +351,6 @@ def test_threads_do_not_change_the_frames(tmp_path: Path) -> None:
         for (time, frame), (same_time, same_frame) in zip(one, three, strict=True):
             assert time == same_time
             np.testing.assert_array_equal(frame, same_frame)
-
-
-def test_a_stamp_tells_a_changed_file(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", frames=2)
-    before = stamp(path)
-    assert before == stamp(path)
-    assert (before.path, before.bytes) == (str(path), path.stat().st_size)
-    os.utime(path, ns=(1, 1))
-    assert stamp(path) != before
-    with pytest.raises(FileNotFoundError):
-        stamp(tmp_path / "none")
 
 
 def test_importing_loads_neither_av_nor_cv2() -> None:
