@@ -170,8 +170,8 @@ def _run(args: argparse.Namespace) -> int:
     if not args.quiet:
         detector = f" behind {settings.detector}" if settings.detector else ""
         print(
-            f"model {settings.model}{detector}, layout {settings.layout}, {_counted(len(found.sources), 'clip')}, "
-            f"{_counted(workers, 'worker')} ({args.engine}) -> {output}",
+            f"model {settings.model}{detector}, layout {settings.layout}, "
+            f"{_counted(len(found.sources), 'clip')}, {_counted(workers, 'worker')} ({args.engine}) -> {output}",
             file=sys.stderr,
         )
     report = run_job(
@@ -283,8 +283,8 @@ def _print_report(report: JobReport, as_json: bool) -> None:
         return
     rate = f", {report.frames / report.seconds:.1f} frames/s" if report.frames and report.seconds else ""
     print(
-        f"{_counted(report.ok, 'clip')} extracted, {report.no_person} without a person, {len(report.failed)} failed, "
-        f"{report.kept} already there; {report.frames} frames in {report.seconds:.1f} s{rate} "
+        f"{_counted(report.ok, 'clip')} extracted, {report.no_person} without a person, "
+        f"{len(report.failed)} failed, {report.kept} already there; {report.frames} frames in {report.seconds:.1f} s{rate} "
         f"-> {report.output}"
     )
     for clip_id, note in report.notes.items():
