@@ -9,7 +9,6 @@ import sys
 TYPE_CHECKING = False  # importing typing would double the time that --help takes
 if TYPE_CHECKING:
     from pose_extract.events import Engine
-    from pose_extract.job import JobReport
     from pose_extract.settings import ExtractSettings
 
 _EPILOG = """\
@@ -155,6 +154,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from pose_extract.job import run_job
     from pose_extract.sources import find_videos
+    from pose_extract.summary import say_end, say_start
     from pose_extract.zoo import weights_in_use
 
     output = Path(args.output)
@@ -168,12 +168,7 @@ def _run(args: argparse.Namespace) -> int:
         return 1
     workers = args.workers or _default_workers(settings.device)
     if not args.quiet:
-        detector = f" behind {settings.detector}" if settings.detector else ""
-        print(
-            f"model {settings.model}{detector}, layout {settings.layout}, "
-            f"{_counted(len(found.sources), 'clip')}, {_counted(workers, 'worker')} ({args.engine}) -> {output}",
-            file=sys.stderr,
-        )
+        say_start(settings, len(found.sources), workers, args.engine, args.output)
     report = run_job(
         found.sources,
         found.problems,
@@ -184,7 +179,7 @@ def _run(args: argparse.Namespace) -> int:
         retry_failed=args.retry_failed,
         quiet=args.quiet,
     )
-    _print_report(report, args.json)
+    say_end(report, args.json)
     return report.exit_code
 
 
@@ -257,10 +252,6 @@ def _engine(args: argparse.Namespace, settings: ExtractSettings, workers: int) -
     )
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _list_models() -> int:
     from pose_extract.zoo import list_models
     from weights.fetch import is_present
@@ -271,30 +262,6 @@ def _list_models() -> int:
         )
         print(f"{choice.name:32} {', '.join(choice.layouts)}{own}")
     return 0
-
-
-def _print_report(report: JobReport, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    if as_json:
-        import json
-
-        print(json.dumps(asdict(report)))
-        return
-    rate = f", {report.frames / report.seconds:.1f} frames/s" if report.frames and report.seconds else ""
-    print(
-        f"{_counted(report.ok, 'clip')} extracted, {report.no_person} without a person, "
-        f"{len(report.failed)} failed, {report.kept} already there; {report.frames} frames in {report.seconds:.1f} s{rate} "
-        f"-> {report.output}"
-    )
-    for clip_id, note in report.notes.items():
-        print(f"  note: {clip_id!r}: {note}")
-    for clip_id, error in report.failed.items():
-        print(f"  failed: {clip_id!r}: {error}")
-    for problem in report.problems:
-        print(f"  problem: {problem}")
-    if report.stopped:
-        print("  stopped early: the same command goes on where it left")
 
 
 if __name__ == "__main__":
