@@ -249,11 +249,10 @@ def _take(
         step = fitting_step(clip.xy_px)
         outcome.notes["normalised coordinates stored in finer steps than pixels"] += 1
     try:
-        row = encode_clip(clip, stamp, xy_step=step)
-    except ValueError as error:
+        writer.add(encode_clip(clip, stamp, xy_step=step))
+    except (ValueError, OverflowError) as error:  # numbers or text that a cache cannot hold
         on_broken(clip.clip_id, str(error))
         return
-    writer.add(row)
     outcome.imported += 1
     outcome.without_people += clip.persons == 0
 

@@ -73,6 +73,8 @@ def numbers(values: object, where: str) -> NDArray[np.float64]:
     if not isinstance(values, list) or not all(type(value) in _NUMBER for value in values):
         raise FormatError(f"{where}: expected a list of numbers, got {str(values)[:60]}")
     try:
-        return np.array(values, np.float64)
+        array = np.array(values, np.float64)
     except OverflowError:
         raise FormatError(f"{where}: a number too large for any pixel") from None
+    array[np.abs(array) > 1e30] = np.inf  # what float32 cannot hold either; a joint there is missing
+    return array

@@ -105,12 +105,14 @@ class RawClip:
 
     def _joints(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Coordinates and scores by the house rule: missing is score 0 and NaN."""
-        xy_px = np.array(self.xy, dtype=np.float32)
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, and missing
+            xy_px = np.array(self.xy, dtype=np.float32)
         finite = np.isfinite(xy_px).all(axis=-1)
         if self.score is None:
             score = (finite & (xy_px != 0).any(axis=-1)).astype(np.float32)
         else:
-            score = np.array(self.score, dtype=np.float32)
+            with np.errstate(over="ignore"):
+                score = np.array(self.score, dtype=np.float32)
             above, below = int((score > 1).sum()), int((score < 0).sum())
             if above:
                 self.notes.append("scores above 1 set to 1")
@@ -124,8 +126,8 @@ class RawClip:
         """The smallest frame that holds all joints."""
         self.notes.append("no frame size in the file: the smallest frame that holds all joints taken")
         visible = xy_px[np.isfinite(xy_px[..., 0])]
-        width, height = np.floor(visible.max(axis=0, initial=0)).astype(int) + 1
-        return max(int(height), 1), max(int(width), 1)
+        width, height = (int(side) + 1 for side in np.minimum(visible.max(axis=0, initial=0), 2**31 - 256))
+        return height, width
 
 
 def boxes_around(xy_px: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -135,6 +135,16 @@ def test_broken_clips_are_named_and_the_rest_imported(tmp_path, capsys):
     assert "clip 'short' not imported" in captured.err and "two clips of this id" in captured.err
 
 
+def test_clips_that_no_cache_can_hold_are_named(tmp_path, capsys):
+    far = annotation("far", keypoint=np.full((1, 4, 17, 2), 1e9, np.float32))
+    content = [annotation("large", img_shape=(10**12, 5)), annotation("lone \udce9"), far, annotation("good")]
+    path = write_pickle(tmp_path / "set.pkl", content)
+    out = tmp_path / "poses"
+    assert main(["poses", "import", str(path), "--layout", "coco17", "-o", str(out), "--json"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["not_imported"]) == {"large", "lone \udce9", "far"} and PoseCache(out).clip_ids == ["good"]
+
+
 def test_normalised_coordinates_keep_their_precision(tmp_path, capsys):
     path = write_pickle(tmp_path / "set.pkl", [annotation("a", scale=1.0)])
     assert main(["poses", "import", str(path), "--layout", "coco17", "-o", str(tmp_path / "poses")]) == 0
@@ -158,7 +168,7 @@ HOSTILE = pickle.dumps({"annotations": [os.system]})
         (pickle.dumps([annotation("a")]), [], 2, "--layout: the pyskl format does not name its joints"),
         (pickle.dumps([annotation("a")]), ["--layout", "coco17", "--fps", "0"], 2, "--fps: expected a rate"),
         (pickle.dumps([annotation("a")]), ["--layout", "coco17", "--frame-size", "10"], 2, "--frame-size:"),
-        (pickle.dumps([annotation("a")]), ["--layout", "coco17", "--max-gib", "1e-9"], 1, "than the 1 allowed"),
+        (pickle.dumps([annotation("a")]), ["--layout", "coco17", "--max-gib", "1e-9"], 1, "the 1 allowed"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_one_line_and_leaves_nothing(tmp_path, capsys, content, options, status, words):

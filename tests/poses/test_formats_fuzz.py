@@ -67,7 +67,7 @@ def damaged(data, content, odd=_odd):
             parent = parent[key]
         action = data.draw(st.sampled_from(["replace", "replace", "remove", "double"]))
         if action == "replace":
-            parent[place[-1]] = data.draw(odd)
+            parent[place[-1]] = copy.deepcopy(data.draw(odd))
         elif action == "remove":
             del parent[place[-1]]
         elif isinstance(parent, list):
