@@ -142,7 +142,8 @@ def test_clips_that_no_cache_can_hold_are_named(tmp_path, capsys):
     out = tmp_path / "poses"
     assert main(["poses", "import", str(path), "--layout", "coco17", "-o", str(out), "--json"]) == 1
     result = json.loads(capsys.readouterr().out)
-    assert set(result["not_imported"]) == {"large", "lone \udce9", "far"} and PoseCache(out).clip_ids == ["good"]
+    assert set(result["not_imported"]) == {"large", "lone \udce9", "far"}
+    assert PoseCache(out).clip_ids == ["good"]
 
 
 def test_normalised_coordinates_keep_their_precision(tmp_path, capsys):
