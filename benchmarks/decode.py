@@ -4,13 +4,15 @@
 
 Without --clip a textured clip of 1080x1296 is made. Every round runs all contenders once, in turn, in one
 process; figures are medians over the rounds, ratios are medians of the ratios within a round. Processor time
-counts all threads. The last rows run two processes side by side, as two workers do.
+counts all threads, and is the figure to trust on a machine that others use too. The pairs run two processes
+side by side, as two workers do.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing as mp
+import resource
 import statistics
 import tempfile
 import time
@@ -73,7 +75,7 @@ def ahead(clip: Path) -> int:
     from pose_extract.video import VideoFrames
 
     with VideoFrames(clip) as video:
-        return sum(len(batch) for batch in read_ahead(video, 8))
+        return sum(len(batch) for batch in read_ahead(video, 2))
 
 
 def opencv(clip: Path) -> int:
@@ -98,6 +100,9 @@ CONTENDERS: dict[str, Callable[[Path], int]] = {
     "VideoFrames through read_ahead": ahead,
 }
 
+PAIR = "two processes, 1 thread each"
+PAIRS = {PAIR: ("SLICE", 1), "two processes, AUTO threads each": ("AUTO", 0)}
+
 
 def timed(work: Callable[[Path], int], clip: Path) -> tuple[float, float]:
     """Wall and processor milliseconds a frame."""
@@ -114,17 +119,19 @@ def _repeat(thread_type: str, threads: int, clip: Path, times: int) -> None:
         bare(clip, thread_type, threads)
 
 
-def side_by_side(clip: Path, thread_type: str, threads: int, times: int = 4) -> float:
-    """Wall milliseconds a frame of two processes at once, their start included in neither."""
+def side_by_side(clip: Path, thread_type: str, threads: int, times: int = 4) -> tuple[float, float]:
+    """Wall and processor milliseconds a frame of two processes at once."""
     frames = 2 * times * bare(clip)
     context = mp.get_context("fork")
     both = [context.Process(target=_repeat, args=(thread_type, threads, clip, times)) for _ in range(2)]
-    begin_s = time.perf_counter()
+    begin_s, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     for process in both:
         process.start()
     for process in both:
         process.join()
-    return (time.perf_counter() - begin_s) * 1e3 / frames
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return (time.perf_counter() - begin_s) * 1e3 / frames, processor_s * 1e3 / frames
 
 
 def rows(wall: dict[str, list[float]], processor: dict[str, list[float]]) -> list[Row]:
@@ -134,19 +141,15 @@ def rows(wall: dict[str, list[float]], processor: dict[str, list[float]]) -> lis
         return statistics.median(b / a for a, b in zip(values[what], values[against], strict=True))
 
     table = []
-    for what in CONTENDERS:
-        value = statistics.median(wall[what])
-        against = None if what == BARE else ratio(wall, what, BARE)
-        table.append(Row(what, 1e3 / value, "frames/s", against, "" if what == BARE else "against bare"))
-    for what in CONTENDERS:
-        value = statistics.median(processor[what])
-        against = None if what == BARE else ratio(processor, what, BARE)
-        table.append(Row(f"{what}: processor", value, "ms/frame", against))
-    one, auto = "two processes, 1 thread each", "two processes, AUTO threads each"
-    table.append(Row(one, 1e3 / statistics.median(wall[one]), "frames/s"))
-    table.append(
-        Row(auto, 1e3 / statistics.median(wall[auto]), "frames/s", ratio(wall, auto, one), "against 1")
-    )
+    for values, suffix, unit in ((wall, "", "frames/s"), (processor, ": processor", "ms/frame")):
+        for what in values:
+            value_ms = statistics.median(values[what])
+            baseline = PAIR if what in PAIRS else BARE
+            against = None if what == baseline else ratio(values, what, baseline)
+            value = value_ms if suffix else 1e3 / value_ms
+            table.append(
+                Row(what + suffix, value, unit, against, "" if against is None else f"to {baseline}")
+            )
     return table
 
 
@@ -162,13 +165,11 @@ def main() -> None:
         clip = args.clip or make_clip(Path(directory) / "texture.mp4")
         wall: dict[str, list[float]] = {}
         processor: dict[str, list[float]] = {}
-        pairs = {
-            "two processes, 1 thread each": ("SLICE", 1),
-            "two processes, AUTO threads each": ("AUTO", 0),
-        }
         for _ in range(args.rounds):
-            for what, (thread_type, threads) in pairs.items():  # before our threads: these processes fork
-                wall.setdefault(what, []).append(side_by_side(clip, thread_type, threads))
+            for what, (thread_type, threads) in PAIRS.items():  # before our threads: these processes fork
+                wall_ms, processor_ms = side_by_side(clip, thread_type, threads)
+                wall.setdefault(what, []).append(wall_ms)
+                processor.setdefault(what, []).append(processor_ms)
             for what, work in CONTENDERS.items():
                 wall_ms, processor_ms = timed(work, clip)
                 wall.setdefault(what, []).append(wall_ms)
