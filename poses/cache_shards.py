@@ -79,9 +79,11 @@ def open_shard(path: Path) -> pq.ParquetFile:
     with named_errors(path):
         try:
             # dictionaries, so that a text that is used a million times is not spread out before it is checked
-            shard = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=list(_TEXTS))
+            shard = pq.ParquetFile(
+                _source(path), page_checksum_verification=True, read_dictionary=list(_TEXTS)
+            )
         except KeyError:  # one of the text columns is absent
-            shard = pq.ParquetFile(path)
+            shard = pq.ParquetFile(_source(path))
         present = set(shard.schema_arrow.names)
         missing = [name for name in SCHEMA.names if name not in present]
         if missing:
@@ -90,6 +92,15 @@ def open_shard(path: Path) -> pq.ParquetFile:
                 f"{path}: expected the columns of a pose cache, {', '.join(missing)} missing"
             )
         return shard
+
+
+def _source(path: Path) -> Path | pa.BufferReader:
+    """What Parquet can open: the path, or the content where the path is not Unicode."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return pa.BufferReader(path.read_bytes())
+    return path
 
 
 def read_group(path: Path, shard: pq.ParquetFile, group: int, columns: Sequence[str]) -> pa.Table:
@@ -208,7 +219,7 @@ def cache_json(directory: Path) -> bytes:
     shards = list_shards(directory)
     if common.exists():
         with named_errors(common):
-            schema = pq.read_schema(common)
+            schema = pq.read_schema(_source(common))
         stored: bytes | None = (schema.metadata or {}).get(METADATA_KEY)
         if stored is not None:
             return stored

