@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
 from benchmarks.simcc_graph import build_simcc_graph, count_parameters
+
 from pose_extract.onnx_session import OnnxSession
 from pose_extract.rtmpose import RtmPose
 from weights.manifest import get_weight

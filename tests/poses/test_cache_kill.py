@@ -41,7 +41,7 @@ with CacheWriter(sys.argv[1], METADATA, rows_per_shard=3) as writer:
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is a matter of POSIX")
 def test_a_killed_writer_loses_its_last_rows_at_most(tmp_path: Path) -> None:
     rng = np.random.default_rng(2024)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     for attempt in range(ROUNDS):
         command = [sys.executable, "-c", WRITING, str(tmp_path), str(Path(__file__).parent), str(attempt)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as writer:

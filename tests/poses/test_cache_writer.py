@@ -129,7 +129,7 @@ def test_two_writers_at_once_are_refused(tmp_path: Path) -> None:
             print("got in")
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path), str(Path(__file__).parent)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     with CacheWriter(tmp_path, METADATA):
         with pytest.raises(CacheLockedError, match="_lock"):
             CacheWriter(tmp_path, METADATA)
@@ -154,7 +154,7 @@ def test_a_forked_worker_does_not_keep_the_lock_of_a_killed_writer(tmp_path: Pat
         time.sleep(60)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path), str(Path(__file__).parent)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         child = int(writer.stdout.readline())
