@@ -32,7 +32,7 @@ class ExtractSettings:
     mmpose_checkpoint: str | None = None
 
     def recorded(self) -> dict[str, str | int | bool | None]:
-        """The part that changes results: a cache holds one combination of these. The device does not count."""
+        """What changes results, so not the device: a cache holds one combination of these."""
         values = asdict(self)
         del values["device"]
         return values
