@@ -2,6 +2,9 @@
 
     python -m benchmarks.memory --clip FILE [--layout NAME]
 
+The last rows are an hour of answers that no model gave (synthetic), followed, encoded and pickled as a worker
+does: what the keypoints of long recordings take, models and frames not counted.
+
 The clip is repeated into videos of the lengths asked for (its packets are copied, not encoded again). Each
 job runs with one worker, whose peak resident set the kernel reports.
 """
@@ -58,6 +61,49 @@ def peak_mib(paths: list[Path], *options: str) -> tuple[float, float, int]:
     return max(peaks.values()), parent, json.loads(printed)["frames"]
 
 
+HOUR = """
+import pickle, resource, sys
+from fractions import Fraction
+import numpy as np
+from pose_extract.estimator import FramePeople
+from pose_extract.tracking import ClipTracker
+from poses.cache_schema import SourceStamp
+from poses.clip import PoseClip
+from poses.encoding import encode_clip
+from poses.layout import get_layout
+
+layout, frames, persons = get_layout(sys.argv[1]), 108_000, int(sys.argv[2])
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before = peak()
+rng = np.random.default_rng(0)
+joints = len(layout.joints)
+base = rng.uniform(100, 800, (persons, joints, 2)) + np.arange(persons)[:, None, None] * [900, 0]
+tracker = ClipTracker(layout, (1080, 1920), persons)
+score = np.full((persons, joints), 0.9, np.float32)
+for index in range(frames):
+    xy = (base + rng.normal(0, 1, base.shape) + 20 * np.sin(index / 40)).astype(np.float32)
+    box = np.concatenate([xy.min(1), xy.max(1)], 1)
+    tracker.update(FramePeople(xy, score, box, np.ones(persons, np.float32)))
+tracks = tracker.finish()
+del tracker
+time_s = np.arange(frames) / 30
+clip = PoseClip("hour", layout, tracks.xy_px, tracks.score, tracks.box_px, time_s, (1080, 1920), Fraction(30),
+                tracks.track_ids)
+row = encode_clip(clip, SourceStamp("hour.mp4", 1, 1))
+pickle.dumps(row, 5)
+print(peak() - before)
+"""
+
+
+def hour_mib(layout: str, persons: int) -> float:
+    """What an hour of keypoints adds to a process, at its peak."""
+    done = subprocess.run(
+        [sys.executable, "-c", HOUR, layout, str(persons)], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
 def _watch(job: subprocess.Popen[str], peaks: dict[int, float]) -> None:
     import psutil
 
@@ -103,6 +149,10 @@ def main() -> None:
         many = [Path(shutil.copyfile(args.clip, directory / f"c{i}.mp4")) for i in range(args.files)]
         worker, parent, frames = peak_mib(many, *options)
         rows += _rows(f"{args.files} videos, {frames} frames", worker, parent)
+    for layout, persons in (("coco17", 2), ("blazepose33", 2), ("coco_wholebody133", 1)):
+        rows.append(
+            Row(f"an hour of {layout}, {persons} persons (synthetic)", hour_mib(layout, persons), "MiB")
+        )
     report(f"memory_{args.layout}", rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -201,25 +202,25 @@ def _count(row: CacheRow, report: JobReport, progress: Progress, sizes: dict[str
 
 @contextmanager
 def _first_interrupt(progress: Progress) -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks to stop after the clips in flight, the second stops at once."""
-    pressed = False
+    """The first Ctrl-C or SIGTERM asks to stop after the clips in flight, the second stops at once."""
+    asked = False
 
-    def on_interrupt(signum: int, frame: object) -> None:
-        nonlocal pressed
-        if pressed:
+    def on_signal(signum: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
             raise KeyboardInterrupt
-        pressed = True
+        asked = True
         progress.say("stopping after the clips in flight, all of which are kept; Ctrl-C again stops at once")
 
-    try:
-        before = signal.signal(signal.SIGINT, on_interrupt)
-    except ValueError:  # not the main thread: whoever called us handles Ctrl-C
+    if threading.current_thread() is not threading.main_thread():  # whoever called us handles signals
         yield lambda: False
         return
+    before = {signum: signal.signal(signum, on_signal) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: pressed
+        yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _log_run(output: Path, report: JobReport, clips: int) -> None:

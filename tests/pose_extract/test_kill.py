@@ -73,14 +73,15 @@ def test_kill_25_times(tmp_path: Path) -> None:
     kill_and_resume(tmp_path, kills=25, seed=2)
 
 
-def test_ctrl_c_finishes_the_clips_in_flight(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_being_asked_to_stop_finishes_the_clips_in_flight(tmp_path: Path, signum: int) -> None:
     for index in range(CLIPS):
         write_video(tmp_path / f"in/{index:03d}.mkv", frames=25)
     job = start(tmp_path / "in", tmp_path / "out")
     deadline = time.monotonic() + 60
     while not list((tmp_path / "out").glob("*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    job.send_signal(signal.SIGINT)
+    job.send_signal(signum)
     status = job.wait(timeout=60)
     held = len(PoseCache(tmp_path / "out").clip_ids)
     assert status in (0, 130)
