@@ -1,4 +1,6 @@
-"""Every benchmark in turn: python -m benchmarks.run [--clips DIR] [--detector FILE] [--mediapipe-python PYTHON]
+"""Every benchmark in turn.
+
+    python -m benchmarks.run [--clips DIR] [--detector FILE] [--mediapipe-python PYTHON] [--shared DIR]
 
 Without --clips the demo clips are used (made if absent); without --detector the SimCC figures are left out.
 """
@@ -13,7 +15,9 @@ from pathlib import Path
 
 def main() -> int:
     """Run them; the first failure's exit status, or 0."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clips", type=Path, default=Path("demo/videos"))
     parser.add_argument("--detector", type=Path)
     parser.add_argument("--mediapipe-python")
