@@ -92,6 +92,9 @@ class _Track:
 class ClipTracker:
     """Follows the people of one clip: `update` once a frame, in order, then `finish` once.
 
+    Two people of one frame are one where their bodies agree; the hands and faces of people who touch may well
+    be one and the same to a model that looks for each on its own.
+
     A person who was out of sight for more than `max_gap_frames` is lost: whoever appears later is someone
     else, unless it is in the very place where the lost one was last seen: who leaves an interview and comes
     back sits down on the same chair.
@@ -114,6 +117,7 @@ class ClipTracker:
                 f"least one pixel, got {max_persons}, {max_gap_frames} and {frame_hw}"
             )
         self._layout = layout
+        self._body = list(layout.parts.get("body", range(len(layout.joints))))
         self._frame_hw = frame_hw
         self._max_persons = max_persons
         self._max_gap_frames = max_gap_frames
@@ -137,7 +141,8 @@ class ClipTracker:
             return
         xy_px, score, boxes = self._sound(people)
         if len(boxes) > 1:
-            chosen = without_duplicates(xy_px, score, boxes, people.box_score)
+            body = self._body
+            chosen = without_duplicates(xy_px[:, body], score[:, body], boxes, people.box_score)
             xy_px, score, boxes = xy_px[chosen], score[chosen], [boxes[i] for i in chosen]
         owners = _assign(self._live, frame, xy_px, boxes)
         for person, (owner, box) in enumerate(zip(owners, boxes, strict=True)):

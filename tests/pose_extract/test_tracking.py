@@ -387,3 +387,18 @@ def test_whatever_happens_findings_are_kept_apart_and_unchanged(
         found = {box.tobytes() for box in people.box_px}
         kept = [box.tobytes() for box in tracks.box_px[:, frame] if np.isfinite(box).all()]
         assert set(kept) <= found and len(kept) <= len(people.box_px)
+
+
+def test_two_people_whose_hands_were_found_in_one_place_stay_two() -> None:
+    layout = LAYOUTS["coco_wholebody133"]
+    body = list(layout.parts["body"])
+    tracker = ClipTracker(layout, (1080, 1920), max_persons=2)
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        xy_px = np.full((2, 133, 2), 900.0, np.float32)  # hands and face of both: the same
+        for person, left in enumerate((700, 900)):
+            xy_px[person, body] = rng.uniform((left, 200), (left + 250, 1000), (len(body), 2))
+        box_px = np.concatenate([xy_px.min(axis=1), xy_px.max(axis=1)], axis=1)
+        ones = np.ones((2, 133), np.float32)
+        tracker.update(FramePeople(xy_px, ones, box_px, np.ones(2, np.float32)))
+    assert (tracker.finish().score > 0).all()
