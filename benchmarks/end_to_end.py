@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,12 +32,15 @@ WORKERS = 2
 DETECT_EVERY = 10
 
 
-def _frames(path: Path) -> object:
-    from pose_extract.video import VideoFrames
+def _frames(path: Path) -> Iterator[object]:
+    """PyAV's own loop and one-call conversion, one thread, and nothing else."""
+    import av
 
-    with VideoFrames(path) as video:
-        for _, frame_bgr in video:
-            yield frame_bgr
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        for frame in container.decode(stream):
+            yield frame.to_ndarray(format="bgr24")
 
 
 def bare_blazepose(paths: list[Path]) -> tuple[int, float]:
