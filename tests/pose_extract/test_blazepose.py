@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.references import (
+    EVERY_FRAMES,
+    GOLDEN,
+    PHOTOGRAPHS,
+    annotated_people,
+    distance_in_heights,
+    mediapipe_pose,
+)
 
 from pose_extract.blaze_detector import Detections
 from pose_extract.blaze_landmarks import PoseLandmarks
@@ -21,9 +28,7 @@ from pose_extract.blazepose import (
 from pose_extract.estimator import FramePeople
 from pose_extract.geometry import Crop
 from poses.layout import get_layout
-from poses.oks import oks
 
-GOLDEN = Path(__file__).parent / "golden"
 FRAME = np.zeros((1000, 1000, 3), np.uint8)
 
 
@@ -263,18 +268,13 @@ def test_agreement_with_mediapipe(shared_dir, name):
     Its CPU path places a crop half a crop pixel too low and too far right (about 2 px here), so it is not
     followed to the pixel; see `CropInput`.
     """
-    golden = np.load(GOLDEN / "mediapipe_pose_every_10th_frame.npz")
-    theirs = golden[f"{name}_xy_px_x16"] / 16  # (every 10th frame, 33, 2)
-    frames = clip_frames(shared_dir, name, 10 * len(theirs) - 9)
+    theirs, visibility = mediapipe_pose(name)  # (T, 33, 2), (T, 33)
+    frames = clip_frames(shared_dir, name, EVERY_FRAMES * len(theirs) - EVERY_FRAMES + 1)
     answers = BlazePoseEstimator(get_layout("blazepose33"), 1, 10).start_clip().push(frames)
     assert [len(answer.score) for answer in answers] == [1] * len(frames)
-    ours = np.stack([answer.xy_px[0] for answer in answers[::10]])
-    height = np.ptp(theirs[..., 1], axis=1).mean()
-    distance = np.linalg.norm(ours - theirs, axis=-1)
-    assert np.isfinite(distance).all()
-    assert distance.mean() < 0.01 * height
-    visibility = golden[f"{name}_visibility"] / 255
-    assert np.abs(np.stack([answer.score[0] for answer in answers[::10]]) - visibility).mean() < 0.03
+    stored = answers[::EVERY_FRAMES]
+    assert distance_in_heights(np.stack([answer.xy_px[0] for answer in stored]), theirs) < 0.01
+    assert np.abs(np.stack([answer.score[0] for answer in stored]) - visibility).mean() < 0.03
 
 
 @pytest.mark.shared
@@ -322,21 +322,13 @@ def test_boxes_that_are_handed_in(shared_dir):
 @pytest.mark.weights
 def test_object_keypoint_similarity_on_photographs(shared_dir):
     """The people BlazePose finds on two COCO photographs; MediaPipe itself reaches 0.909 and 0.659."""
-    import cv2
-
-    images = shared_dir / "data" / "images"
-    truth = json.loads((images / "coco_keypoints.json").read_text())["annotations"]
     layout = get_layout("coco17")
     best = {}
-    for image_id in (785, 40083):
-        frame = cv2.imread(str(images / f"{image_id:012d}.jpg"))
-        (answer,) = BlazePoseEstimator(layout, 5, 10).start_clip().push([frame])
-        people = [one for one in truth if one["image_id"] == image_id and one["num_keypoints"]]
-        labels = np.array([one["keypoints"] for one in people], float).reshape(-1, 17, 3)
-        area = np.array([one["area"] for one in people])
-        similarity = oks(answer.xy_px[:, None], labels[..., :2], labels[..., 2] > 0, area, layout.oks_sigmas)
-        assert len(similarity) > 0
-        best[image_id] = similarity.max(axis=1)  # (P,): with the person it fits best
+    for image_id in PHOTOGRAPHS:
+        truth = annotated_people(shared_dir, image_id)
+        (answer,) = BlazePoseEstimator(layout, 5, 10).start_clip().push([truth.frame_bgr])
+        assert truth.found(answer.xy_px).all()
+        best[image_id] = truth.similarity(answer.xy_px, layout)  # (P,)
     print({image_id: values.round(3).tolist() for image_id, values in best.items()})
     everyone = np.concatenate(list(best.values()))
     assert len(everyone) == 3 and everyone.min() >= 0.7
