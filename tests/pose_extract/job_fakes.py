@@ -91,5 +91,21 @@ def build_slow(settings: ExtractSettings) -> FakeEstimator:
     return FakeEstimator(seconds_per_frame=0.004)
 
 
+class ColourBlindClip(FakeClip):
+    """One person in every frame, whatever it shows."""
+
+    def _answer(self, frame_bgr: FrameBgr) -> FramePeople:
+        return super()._answer(np.full((48, 64, 3), GREY, np.uint8))
+
+
+class ColourBlindEstimator(FakeEstimator):
+    def start_clip(self) -> ColourBlindClip:
+        return ColourBlindClip(0.0)
+
+
+def build_colour_blind(settings: ExtractSettings) -> ColourBlindEstimator:
+    return ColourBlindEstimator()
+
+
 def build_broken(settings: ExtractSettings) -> FakeEstimator:
     raise RuntimeError("the weights are broken")
