@@ -28,7 +28,7 @@ def photograph(*x: float) -> AnnotatedPeople:
 def test_distance_is_in_heights_of_the_reference():
     reference = np.stack([standing(0), standing(20)])
     assert distance_in_heights(reference, reference) == 0
-    assert distance_in_heights(reference + [0, 1.6], reference) == pytest.approx(0.01)
+    assert distance_in_heights(reference + np.array([0, 1.6]), reference) == pytest.approx(0.01)
     lacking = reference.copy()
     lacking[0, 3] = np.nan
     assert math.isnan(distance_in_heights(lacking, reference))
