@@ -78,6 +78,19 @@ def test_worst_come_first_with_their_reasons(tmp_path: Path) -> None:
     assert rows[3].person_share == 1.0
 
 
+def test_doubtful_joints_count_as_missing_and_the_page_says_so(tmp_path: Path) -> None:
+    clip = clip_of("doubtful")
+    clip.score[0, :, list(clip.layout.parts["legs"])] = 0.2
+    cache = PoseCache(write_cache(tmp_path / "cache", [row_of(clip)]))
+    rows = list(quality_rows(cache))
+    missing = dict(zip(cache.layout.parts, rows[0].missing, strict=True))
+    assert missing["legs"] == 1.0
+    assert missing["arms"] == 0.0
+    assert "whose score is 0.3 at most" in quality_html(
+        rows, list(cache.layout.parts), "doubtful", cache.metadata
+    )
+
+
 def test_the_csv_gives_every_name_back(tmp_path: Path) -> None:
     cache = hostile_cache(tmp_path / "cache")
     rows, parts = worst_first(quality_rows(cache)), list(cache.layout.parts)

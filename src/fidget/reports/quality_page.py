@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fidget.reports.quality_rows import (
     ALL_FRAMES_SHARE,
+    DOUBTFUL_SCORE,
     FEW_FRAMES_SHARE,
     LOW_SCORE,
     VERDICTS,
@@ -152,7 +153,8 @@ def quality_html(rows: Sequence[QualityRow], parts: Sequence[str], name: str, me
 <p class="soft"><b>drop</b>: nothing extracted, or a person in under {FEW_FRAMES_SHARE:.0%} of frames.
 <b>look</b>: a person in under {ALL_FRAMES_SHARE:.0%} of frames, a mean score under {LOW_SCORE}, a damaged
 file, or movement that does not stand out of the jitter. Jitter is the noise of the main subject's joints from
-frame to frame, motion the range they move in; missing joints are those of the main subject.{note}</p>
+frame to frame, motion the range they move in; missing joints are those of the main
+subject that were not found, or whose score is {DOUBTFUL_SCORE} at most.{note}</p>
 <div class="tools">
 <input type="search" placeholder="filter by name or reason" aria-label="filter">{boxes}</div>
 <div class="scroll"><table><thead><tr>{_header_html(parts)}</tr></thead><tbody>

@@ -21,7 +21,7 @@ NOISE_RANGE = 4.65
 FEW_FRAMES_SHARE = 0.5
 ALL_FRAMES_SHARE = 0.95
 LOW_SCORE = 0.3
-MISSING_SHARE = 0.5
+DOUBTFUL_SCORE = 0.3  # BlazePose answers for every joint; below this it does not see it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class QualityRow:
         mean_score: of all joints that were found, 0..1.
         jitter_px: noise of the main subject.
         motion_px: range of its movement.
-        missing: share of the main subject's joints that is missing, by the layout's parts in their order.
+        missing: share of the main subject's joints that is missing, or scores `DOUBTFUL_SCORE` at most, by the
+            layout's parts in their order.
         verdict: `drop`, `look` or `keep`.
         reasons: why it is not `keep`.
     """
@@ -118,7 +119,7 @@ def _measured(cache: PoseCache, stored: Mapping[str, Any]) -> QualityRow:
         try:
             clip = cache.read(stored["clip_id"])
             seconds = float(clip.time_s[-1] - clip.time_s[0])
-            missing = tuple(missing_by_part(clip).values())
+            missing = tuple(missing_by_part(clip, min_score=DOUBTFUL_SCORE).values())
         except ValueError as damage:
             status, error, quality = "damaged", " ".join(str(damage).split()), {}
     return QualityRow(
