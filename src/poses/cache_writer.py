@@ -97,13 +97,13 @@ class CacheWriter:
     def _agree(self, joints: tuple[str, ...]) -> bytes:
         """The metadata JSON of the directory, written now where it is new."""
         text = self.metadata.to_json(joints)
-        if not (self.directory / COMMON_METADATA).exists() and not list_shards(self.directory):
+        if not list_shards(self.directory):  # nothing is held yet: a job that never began binds nobody
             write_whole(self.directory, COMMON_METADATA, schema_file(text))
             return text
         stored = cache_json(self.directory)
         before = CacheMetadata.from_json(stored, str(self.directory))
         differences = metadata_differences(before, self.metadata, "the cache", "this job")
-        if stored_joints(stored) not in ((), joints):
+        if before.layout == self.metadata.layout and stored_joints(stored) not in ((), joints):
             differences.append(
                 f"joints of {before.layout} are {stored_joints(stored)} in the cache, {joints} here"
             )

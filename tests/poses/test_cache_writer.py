@@ -96,7 +96,8 @@ def test_a_clip_cannot_be_there_twice(tmp_path: Path) -> None:
 
 
 def test_another_way_of_making_poses_is_refused_value_by_value(tmp_path: Path) -> None:
-    CacheWriter(tmp_path, METADATA).close()
+    with CacheWriter(tmp_path, METADATA) as writer:
+        writer.add(make_row("a"))
     other = CacheMetadata(
         "halpe26", {"rtmpose-m": "cd" * 32, "yolox": "ef"}, {"max_persons": 3, "detector": None}
     )
@@ -112,7 +113,15 @@ def test_another_way_of_making_poses_is_refused_value_by_value(tmp_path: Path) -
     ):
         assert part in str(caught.value)
     assert "detector" not in str(caught.value)
+    assert "left_shoulder" not in str(caught.value)  # the layout's name says enough
     CacheWriter(tmp_path, METADATA).close()  # and the lock was let go
+
+
+def test_a_cache_that_holds_no_clip_binds_nobody(tmp_path: Path) -> None:
+    CacheWriter(tmp_path, METADATA).close()
+    other = CacheMetadata("halpe26", {}, {"max_persons": 3})
+    CacheWriter(tmp_path, other).close()
+    assert PoseCache(tmp_path).metadata == other
 
 
 def test_two_writers_at_once_are_refused(tmp_path: Path) -> None:
