@@ -14,7 +14,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -32,6 +32,7 @@ Builder = Callable[[ExtractSettings], "PoseEstimator"]
 
 _TICK_S = 0.25
 _TRIES = 2
+_STOPPED = (-signal.SIGINT, -signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class _Failed:
 def _worker_main(pipe: Connection, settings: ExtractSettings, build: Builder) -> None:
     """Body of a worker process: load, then one clip after another until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # held since `_interrupts_held`
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import cv2
 
@@ -138,7 +141,7 @@ class LocalEngine:
                     todo.clear()
                     if not any(worker.source for worker in workers):
                         break
-                yield from self._step(workers, todo, deaths)
+                yield from self._step(workers, todo, deaths, stopping)
         finally:
             finished = not any(worker.source for worker in workers)
             for worker in workers:
@@ -153,12 +156,17 @@ class LocalEngine:
         process = self._context.Process(
             target=_worker_main, args=(theirs, settings, self._build), daemon=True
         )
-        process.start()
+        with _interrupts_held():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
     def _step(
-        self, workers: list[_Worker], todo: deque[VideoSource], deaths: dict[str, int]
+        self,
+        workers: list[_Worker],
+        todo: deque[VideoSource],
+        deaths: dict[str, int],
+        stopping: Callable[[], bool],
     ) -> Iterator[Event]:
         """Wait for signs of life once, pass them on, hand out clips, replace the dead."""
         for worker in workers:
@@ -171,7 +179,11 @@ class LocalEngine:
             if worker.pipe in talking:
                 yield from self._listen(worker)
             if reason := self._lost(worker):
-                yield from self._bury(worker, reason, todo, deaths)
+                if stopping() and worker.process.exitcode in _STOPPED:  # the signal reached it as well
+                    worker.end(0.0)
+                    worker.source = None
+                else:
+                    yield from self._bury(worker, reason, todo, deaths)
                 workers[index] = self._start()
 
     @staticmethod
@@ -230,6 +242,22 @@ class LocalEngine:
             todo.appendleft(source)
             return
         yield ClipDone(failed_row(source.clip_id, stamp_of(source.path), f"{reason}, {_TRIES} times"))
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process started here is born deaf to Ctrl-C, so that none ends it before it can ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # a first process would start it, and that ends the hold
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cause(exitcode: int | None) -> str:

@@ -88,3 +88,21 @@ def test_being_asked_to_stop_finishes_the_clips_in_flight(tmp_path: Path, signum
     assert (held < CLIPS) == (status == 130)
     assert held > 0
     assert not check_cache(tmp_path / "out").problems
+
+
+def test_ctrl_c_while_the_models_load_reaches_the_whole_group_and_is_no_failure(tmp_path: Path) -> None:
+    for index in range(4):
+        write_video(tmp_path / f"in/{index:03d}.mkv", frames=5)
+    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    command = [sys.executable, str(HERE / "kill_job.py"), str(tmp_path / "in"), str(tmp_path / "out")]
+    job = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while len(workers_of(job)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(job.pid, signal.SIGINT)
+    _, said = job.communicate(timeout=60)
+    assert job.returncode == 130
+    assert "Traceback" not in said
+    assert "--workers 1" not in said
