@@ -8,6 +8,8 @@ import sys
 
 TYPE_CHECKING = False  # importing typing would double the time that --help takes
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pose_extract.events import Engine
     from pose_extract.settings import ExtractSettings
 
@@ -108,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"extract-poses {version('fidget')}")
         return 0
     if args.list_models:
-        return _list_models()
+        return _to_reader(_list_models)
     if not args.videos:
         parser.error("expected at least one file, directory, glob or list of videos")
     for name in ("max_persons", "detect_every"):
@@ -118,18 +120,39 @@ def main(argv: list[str] | None = None) -> int:
             )
     if args.workers < 0:
         parser.error(f"--workers expects a whole number of at least 1, got {args.workers}")
-    return _guarded(args)
+    if not args.stall_timeout > 0:
+        parser.error(f"--stall-timeout expects a number of seconds above 0, got {args.stall_timeout:g}")
+    return _to_reader(lambda: _guarded(args))
+
+
+def _to_reader(work: Callable[[], int]) -> int:
+    """The exit status of `work`; 141 where whoever reads our output has left (`extract-poses ... | head`)."""
+    try:
+        status = work()
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("\nextract-poses: stopped; finished clips are kept, the same command goes on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may Python's own flush fail
+        return 141
 
 
 def _guarded(args: argparse.Namespace) -> int:
     """Run, and turn what we know can go wrong into one line and an exit status."""
     from poses.cache_reader import NotACacheError
     from poses.cache_writer import CacheLockedError, CacheMismatchError
+    from weights.errors import ManifestError, WeightError
 
     try:
         return _run(args)
-    except (CacheMismatchError, NotACacheError, ValueError) as error:
-        return _fail(error, 2)
+    except BrokenPipeError:
+        raise
+    except (WeightError, CacheMismatchError, NotACacheError, ValueError) as error:
+        return _fail(
+            error, 1 if isinstance(error, WeightError) and not isinstance(error, ManifestError) else 2
+        )
     except (CacheLockedError, RuntimeError, ImportError, LookupError) as error:
         return _fail(error, 1)
     except OSError as error:
@@ -139,9 +162,6 @@ def _guarded(args: argparse.Namespace) -> int:
             "then give the same command again",
             1,
         )
-    except KeyboardInterrupt:
-        print("\nextract-poses: stopped; finished clips are kept, the same command goes on", file=sys.stderr)
-        return 130
 
 
 def _fail(error: object, status: int) -> int:
@@ -163,6 +183,8 @@ def _run(args: argparse.Namespace) -> int:
     found = find_videos(args.videos)
     for problem in found.problems:
         print(f"extract-poses: {problem}", file=sys.stderr)
+    for note in found.notes:
+        print(f"extract-poses: note: {note}", file=sys.stderr)
     if not found.sources:
         print("extract-poses: no video to read: name files, directories, globs or lists", file=sys.stderr)
         return 1

@@ -95,7 +95,21 @@ def resolve(settings: ExtractSettings) -> ExtractSettings:
             "choose one of these, or another model"
         )
     detector = _resolve_detector(settings.detector, choice)
+    _check_device(settings.device, name)
+    if settings.flip_test and name == "blazepose":
+        raise ValueError("model blazepose has no flip test: leave --flip-test out, or choose another --model")
     return replace(settings, model=name, layout=layout, detector=detector)
+
+
+def _check_device(device: str, model: str) -> None:
+    from pose_extract.onnx_session import parse_device
+
+    parse_device(device)
+    if model == "blazepose" and device not in ("auto", "cpu"):
+        raise ValueError(
+            f"blazepose runs on the CPU only, --device {device} was asked for: "
+            "use --device cpu, or a model of ONNX Runtime (extract-poses --list-models)"
+        )
 
 
 def _resolve_detector(asked: str | None, choice: PoseChoice) -> str | None:
@@ -188,11 +202,7 @@ def _build_blazepose(settings: ExtractSettings, threads: int) -> PoseEstimator:
     from pose_extract.blazepose import BlazePoseEstimator
     from poses.layout import get_layout
 
-    if settings.device not in ("auto", "cpu"):
-        raise ValueError(
-            f"blazepose runs on the CPU only, --device {settings.device} was asked for: "
-            "use --device cpu, or a model of ONNX Runtime (extract-poses --list-models)"
-        )
+    _check_device(settings.device, settings.model)
     return BlazePoseEstimator(
         get_layout(settings.layout), settings.max_persons, settings.detect_every_frames, threads
     )
@@ -220,6 +230,8 @@ def _build_top_down(settings: ExtractSettings, threads: int) -> PoseEstimator:
         pose_session = OnnxSession(find_weight(settings.model), settings.device, threads)
         pose = RtmPose.from_weight(pose_session, weight, flip_test=settings.flip_test)
         runtime = pose_session.runtime
+    if session.warning:
+        runtime += f"; {session.warning}"
     return TopDownEstimator(
         detector,
         pose,

@@ -38,6 +38,11 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         (["x.mp4", "--model", "blazepoze"], "did you mean 'blazepose'"),
         (["x.mp4", "--model", "blazepose", "--layout", "ntu25"], "answers in layout"),
         (["x.mp4", "--model", "blazepose", "--detector", "rtmdet"], "finds people itself"),
+        (["x.mp4", "--model", "blazepose", "--flip-test"], "no flip test"),
+        (["x.mp4", "--model", "blazepose", "--device", "tpu"], "got 'tpu'"),
+        (["x.mp4", "--model", "blazepose", "--device", "cuda"], "CPU only"),
+        (["x.mp4", "--stall-timeout", "-3"], "above 0"),
+        (["x.mp4", "--stall-timeout", "nan"], "above 0"),
     ],
 )
 def test_wrong_usage_is_2_and_one_line(
@@ -71,6 +76,54 @@ def test_a_cuda_device_is_never_replaced_by_the_cpu(
     assert status != 0
     assert "CPU only" in err
     assert not list((tmp_path / "o").glob("*.parquet"))
+
+
+def test_a_missing_or_wrong_weight_is_one_line_about_the_weight(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIDGET_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    arguments = ["x.mp4", "-o", str(tmp_path / "o"), "--model", "blazepose"]
+    status, _, err = run(capsys, *arguments)
+    assert (status, err.count("\n")) == (1, 1)
+    assert "fidget weights fetch pose_detection" in err
+    assert "make room" not in err
+    (tmp_path / "pose_detection.tflite").write_bytes(b"another file")
+    status, _, err = run(capsys, *arguments)
+    assert (status, err.count("\n")) == (1, 1)
+    assert "expected SHA-256" in err
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--list-models"], ["x.mp4", "--model", "blazepose"]])
+def test_a_reader_that_left_is_no_error(arguments: list[str], tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    code = "import sys; from pose_extract import command; command._guarded = lambda args: print('all') or 0\n"
+    code += "sys.exit(command.main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_what_is_worth_knowing_is_said_and_is_no_failure(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pose_extract.sources
+    import pose_extract.zoo
+
+    found = pose_extract.sources.FoundVideos([], [], ["two names differ only in case"])
+    monkeypatch.setattr(pose_extract.sources, "find_videos", lambda arguments: found)
+    monkeypatch.setattr(pose_extract.zoo, "weights_in_use", lambda settings: {})
+    _, out, err = run(capsys, "x", "-o", str(tmp_path / "o"), "--model", "blazepose")
+    assert "extract-poses: note: two names differ only in case\n" in err
+    assert out == ""
 
 
 @pytest.mark.weights

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from model_fakes import ScriptedDetector, ScriptedPose
 
+from pose_extract import onnx_session, rtmpose, zoo
 from pose_extract.settings import ExtractSettings
 from pose_extract.zoo import build_estimator, list_models, resolve, weights_in_use
 from poses.layout import get_layout
+from weights import fetch
 from weights.errors import MissingWeightError
 from weights.manifest import load_manifest
 
@@ -73,6 +76,20 @@ def test_mmpose_asks_for_its_files() -> None:
 def test_blazepose_refuses_a_gpu_it_cannot_use() -> None:
     with pytest.raises(ValueError, match="CPU only"):
         build_estimator(resolve(ExtractSettings(model="blazepose", layout="", device="cuda")))
+
+
+def test_two_builds_of_onnx_runtime_are_said_with_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Session:
+        def __init__(self, *_: object) -> None:
+            self.runtime, self.warning = "onnxruntime CPU", "two wheels are both installed"
+
+    monkeypatch.setattr(onnx_session, "OnnxSession", Session)
+    monkeypatch.setattr(fetch, "find_weight", lambda name: Path(name))
+    monkeypatch.setattr(zoo, "weights_in_use", lambda settings: {})
+    monkeypatch.setitem(zoo._DETECTOR_BUILDERS, "rtmdet", lambda session, row: ScriptedDetector(lambda _: []))
+    monkeypatch.setattr(rtmpose.RtmPose, "from_weight", lambda *_, **__: ScriptedPose())
+    settings = resolve(ExtractSettings(model="rtmpose_m", layout="", detector="rtmdet_nano"))
+    assert build_estimator(settings).runtime == "onnxruntime CPU; two wheels are both installed"
 
 
 def test_what_a_cache_records_leaves_the_device_out() -> None:
