@@ -11,9 +11,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
+
+from pose_extract.blaze_weights import BODY_WEIGHTS
+from pose_extract.installed_wheels import ONNX_WHEELS, installed
 
 State = Literal["ok", "note", "warning", "broken"]
 
@@ -44,15 +46,7 @@ _OPENCV_WHEELS = (
     "opencv-contrib-python-headless",
     "opencv-contrib-python",
 )
-_ONNX_WHEELS = (
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-directml",
-    "onnxruntime-openvino",
-    "onnxruntime-silicon",
-)
 _DECODERS = ("h264", "hevc", "vp9", "av1", "mpeg4")
-_BLAZEPOSE = ("pose_detection", "pose_landmark_full")
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ def look_around() -> Iterator[Finding]:
     yield _python()
     yield from packages()
     yield from decoders()
-    devices = list(onnx_runtime(installed(_ONNX_WHEELS)))
+    devices = list(onnx_runtime(installed(ONNX_WHEELS)))
     yield from devices
     yield from gpu(any(found.subject == "--device cuda" and found.state == "ok" for found in devices))
     yield _cores()
@@ -88,17 +82,6 @@ def look_around() -> Iterator[Finding]:
 
 def _python() -> Finding:
     return Finding("python", "ok", f"{platform.python_version()} ({sys.executable})")
-
-
-def installed(wheels: tuple[str, ...]) -> dict[str, str]:
-    """Those of the distributions that pip knows, with their versions."""
-    found = {}
-    for wheel in wheels:
-        try:
-            found[wheel] = version(wheel)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def packages() -> Iterator[Finding]:
@@ -272,8 +255,8 @@ def weight_files() -> Iterator[Finding]:
     names = list(load_manifest())
     try:
         present = [name for name in names if is_present(name)]
-        missing = [name for name in _BLAZEPOSE if name not in present]
-        for name in _BLAZEPOSE:
+        missing = [name for name in BODY_WEIGHTS if name not in present]
+        for name in BODY_WEIGHTS:
             if name in present:
                 find_weight(name)  # verifies the bytes
     except WeightError as error:

@@ -16,22 +16,13 @@ from numpy.typing import NDArray
 from pose_extract.blaze_detector import POSE_DETECTOR, BlazeDetector, Detections
 from pose_extract.blaze_landmarks import REGION_SCALE, PoseLandmarkModel, PoseLandmarks, SteadyRegion
 from pose_extract.blaze_regions import aligned_crop
+from pose_extract.blaze_weights import BLAZEPOSE_LAYOUTS, BODY_WEIGHTS
 from pose_extract.blaze_wholebody import PersonParts, WholeBodyParts
 from pose_extract.estimator import FrameBgr, FramePeople
 from pose_extract.geometry import Crop, crop_of_box
 from pose_extract.litert_session import litert_runtime
 from poses.layout import Layout, convert, get_layout
 from weights.fetch import find_weight, weight_sha256
-
-BODY_WEIGHTS = ("pose_detection", "pose_landmark_full")
-HANDS_AND_FACE_WEIGHTS = (
-    "palm_detection_full",
-    "hand_landmark_full",
-    "hand_recrop",
-    "face_detection_short_range",
-    "face_landmark",
-)
-LAYOUTS = ("blazepose33", "coco17", "coco_wholebody133")
 
 SAME_CENTER_DISTANCE = 0.12
 """Two regions whose middles lie closer than this share of the larger side are taken for one person's; two
@@ -75,8 +66,9 @@ class BlazePoseEstimator:
     batch = 2
 
     def __init__(self, layout: Layout, max_persons: int, detect_every_frames: int, threads: int = 1):
-        if layout.name not in LAYOUTS:
-            raise ValueError(f"blazepose answers in {', '.join(LAYOUTS)}, not in {layout.name!r}: choose one")
+        if layout.name not in BLAZEPOSE_LAYOUTS:
+            known = ", ".join(BLAZEPOSE_LAYOUTS)
+            raise ValueError(f"blazepose answers in {known}, not in {layout.name!r}: choose one")
         if min(max_persons, detect_every_frames, threads) < 1:
             raise ValueError(
                 "max_persons, detect_every_frames and threads are at least 1, got "
@@ -85,7 +77,7 @@ class BlazePoseEstimator:
         self.layout = layout
         self.max_persons = max_persons
         self.detect_every_frames = detect_every_frames
-        names = BODY_WEIGHTS + (HANDS_AND_FACE_WEIGHTS if layout.name == "coco_wholebody133" else ())
+        names = BLAZEPOSE_LAYOUTS[layout.name]
         paths = {name: find_weight(name) for name in names}
         self.weights = {name: weight_sha256(name) for name in names}
         self.runtime = litert_runtime(threads)

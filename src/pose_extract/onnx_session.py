@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_extract.installed_wheels import ONNX_WHEELS, installation_warning, installed
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -91,14 +93,6 @@ DEVICES: Mapping[str, Device] = {
 AUTO_ORDER = ("cuda", "coreml", "directml", "openvino", "cpu")
 """What `auto` tries, best first. TensorRT is not among them: it builds for minutes before the first frame."""
 
-_WHEELS = (
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-directml",
-    "onnxruntime-openvino",
-    "onnxruntime-silicon",
-)
-
 
 class OnnxSession:
     """A loaded ONNX model.
@@ -138,7 +132,7 @@ class OnnxSession:
         self.runtime = (
             f"onnxruntime {runtime.__version__} {self.provider}, {threads} thread{'s' * (threads > 1)}"
         )
-        self.warning = installation_warning(_installed_wheels())
+        self.warning = installation_warning(list(installed(ONNX_WHEELS)))
         self.input_names = [node.name for node in self._session.get_inputs()]
         self.input_shapes: list[list[int | str | None]] = [
             list(node.shape) for node in self._session.get_inputs()
@@ -216,29 +210,6 @@ def check_provider(device: str, loaded: Sequence[str], offered: Sequence[str]) -
     )
 
 
-def installation_warning(installed: Sequence[str]) -> str | None:
-    """What to say about the installed builds of ONNX Runtime; None where there is one at most."""
-    if len(installed) < 2:
-        return None
-    return (
-        f"{' and '.join(installed)} are both installed and share one folder, the last installed wins: "
-        "uninstall both, then install fidget[cpu] or fidget[gpu], not both"
-    )
-
-
-def _installed_wheels() -> list[str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    installed = []
-    for wheel in _WHEELS:
-        try:
-            version(wheel)
-        except PackageNotFoundError:
-            continue
-        installed.append(wheel)
-    return installed
-
-
 def _import_runtime() -> ModuleType:
     try:
         runtime = importlib.import_module("onnxruntime")
@@ -249,7 +220,7 @@ def _import_runtime() -> ModuleType:
         ) from error
     if not hasattr(runtime, "InferenceSession"):  # the folder is there, its files are not
         raise OnnxRuntimeMissingError(
-            f"expected one whole ONNX Runtime, got an emptied folder ({', '.join(_installed_wheels())}): "
+            f"expected one whole ONNX Runtime, got an emptied folder ({', '.join(installed(ONNX_WHEELS))}): "
             "uninstall every onnxruntime wheel, then pip install 'fidget[cpu]', or 'fidget[gpu]', not both"
         )
     return runtime

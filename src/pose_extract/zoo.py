@@ -7,26 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pose_extract.blaze_weights import BLAZEPOSE_LAYOUTS
 from pose_extract.settings import ExtractSettings
 
 if TYPE_CHECKING:
     from pose_extract.estimator import PersonDetector, PoseEstimator
     from weights.manifest import Weight
-
-BLAZEPOSE_LAYOUTS = {
-    "blazepose33": ("pose_detection", "pose_landmark_full"),
-    "coco17": ("pose_detection", "pose_landmark_full"),
-    "coco_wholebody133": (
-        "pose_detection",
-        "pose_landmark_full",
-        "palm_detection_full",
-        "hand_landmark_full",
-        "hand_recrop",
-        "face_detection_short_range",
-        "face_landmark",
-    ),
-}
-"""Layouts BlazePose answers in, and the weights each needs; the first is its own."""
 
 
 @dataclass(frozen=True)

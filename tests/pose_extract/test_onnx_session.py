@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from tiny_graphs import write_doubling
 
+from pose_extract.installed_wheels import installation_warning
 from pose_extract.onnx_session import (
     AUTO_ORDER,
     CPU,
@@ -19,7 +20,6 @@ from pose_extract.onnx_session import (
     OnnxRuntimeMissingError,
     OnnxSession,
     check_provider,
-    installation_warning,
     parse_device,
     providers_for,
 )
