@@ -18,6 +18,9 @@ VIDEO_SUFFIXES = frozenset({
 })  # fmt: skip
 """What counts as video inside a directory; a file that is named itself may have any suffix."""
 
+PREVIEW_MARK = ".fidget-preview"
+"""A directory below an argument that holds this file holds our overlays, not somebody's videos."""
+
 _LISTED_AT_MOST = 5  # missing entries of one list that get a line of their own
 _SIGNS = frozenset("*?[")  # of a pattern
 _TRAILING_NUMBER = re.compile(r"\s+[-+]?\d+$")
@@ -161,6 +164,8 @@ class _Search:
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 self.problems.append(f"{where}{_quoted(directory)}: the directory cannot be read ({reason})")
+                continue
+            if directory != top and any(entry.name == PREVIEW_MARK for entry in listed):
                 continue
             for entry in listed:
                 path = directory / entry.name

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pose_extract.clip_ids import Candidate, assign_ids, utf8_safe
-from pose_extract.sources import VIDEO_SUFFIXES, find_videos
+from pose_extract.sources import PREVIEW_MARK, VIDEO_SUFFIXES, find_videos
 
 ROOT = os.geteuid() == 0  # permissions do not bind root
 
@@ -44,6 +44,12 @@ def test_hidden_and_other_files_are_skipped_and_counted(tmp_path: Path) -> None:
     assert [s.clip_id for s in found.sources] == ["a"]
     assert found.problems == []
     assert found.notes == ["skipped 5 files that are hidden or have no video suffix"]
+
+
+def test_our_own_overlays_among_the_videos_are_no_videos(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "poses-preview/a.mp4", "poses-preview/" + PREVIEW_MARK, "poses-preview/d/b.mp4")
+    assert ids(tmp_path) == ["a"]
+    assert ids(tmp_path / "poses-preview") == ["a", "d/b"]  # unless they are asked for
 
 
 def test_a_file_may_have_any_suffix_when_named_itself(tmp_path: Path) -> None:

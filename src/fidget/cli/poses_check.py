@@ -44,5 +44,5 @@ def run(args: argparse.Namespace) -> int:
         print(" ".join(problem.split()))
     state = f"{len(found.problems)} problems" if found.problems else "every row is sound"
     counts = f"{found.ok} with poses, {found.no_person} without a person, {found.failed} failed in extraction"
-    print(f"{args.cache}: {found.rows} clips ({counts}); {state}")
+    print(f"{args.cache}: {found.rows} clip{'s' * (found.rows != 1)} ({counts}); {state}")
     return 1 if found.problems else 0

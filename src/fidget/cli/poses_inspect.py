@@ -166,8 +166,9 @@ def _print(result: dict[str, Any]) -> None:
         for name, value in result["settings"].items():
             print(f"  setting: {name} = {value}")
         for clip in result["first_clips"]:
+            people = f"{clip['persons']} person{'s' * (clip['persons'] != 1)}"
             print(
-                f"  {clip['clip_id']!r}: {clip['status']}, {clip['persons']} persons, "
+                f"  {clip['clip_id']!r}: {clip['status']}, {people}, "
                 f"{clip['frames']} frames of {clip['width']}x{clip['height']}"
             )
         if result["clips"] > len(result["first_clips"]):

@@ -14,6 +14,7 @@ from fidget.reports.overlay import write_overlay
 from fidget.reports.quality_rows import percent
 from fidget.reports.video_file import video_encoder
 from pose_extract.progress import Progress
+from pose_extract.sources import PREVIEW_MARK
 from poses.cache_reader import PoseCache
 from poses.clip import PoseClip
 
@@ -66,7 +67,10 @@ def preview_cache(
     Raises:
         OSError: the directory cannot be made, or the contact sheet not written.
     """
+    is_new = not output.exists()
     output.mkdir(parents=True, exist_ok=True)
+    if is_new:  # among the videos, the overlays are not taken for more of them
+        (output / PREVIEW_MARK).touch()
     rows = _rows(cache, set(chosen))
     on_sheet = set(spread(chosen, MOST_CLIPS))
     encoder = video_encoder()
