@@ -75,7 +75,11 @@ def make_plan(cache: Path, sources: Sequence[VideoSource], retry_failed: bool) -
     known = _known(cache)
     plan = Plan([], [], 0, {}, {})
     kept = 0
+    asked = {source.clip_id for source in sources}
+    held = {stamp.path: name for name, (stamp, _, _) in known.items() if name not in asked}
     for source in sources:
+        if source.clip_id not in known and str(source.path) in held:
+            source = VideoSource(source.path, held[str(source.path)])  # a.mp4 was `a` before a.mkv came
         if source.clip_id not in known:
             plan.todo.append(source)
             continue

@@ -95,6 +95,20 @@ def test_only_the_missing_and_the_changed_are_done_again(tmp_path: Path) -> None
     assert sorted(PoseCache(tmp_path / "out").clip_ids) == ["a", "b", "c", "d"]
 
 
+def test_a_clip_keeps_its_id_when_another_of_its_stem_joins(tmp_path: Path) -> None:
+    write_video(tmp_path / "in/a.mkv")
+    job(tmp_path / "in", tmp_path / "out")
+    write_video(tmp_path / "in/a.avi")
+    engine = InlineEngine()
+    report = job(tmp_path / "in", tmp_path / "out", engine)
+    assert (report.kept, engine.seen) == (1, ["a.avi"])
+    write_video(tmp_path / "in/a.mkv", frames=20)
+    job(tmp_path / "in", tmp_path / "out", engine)
+    cache = PoseCache(tmp_path / "out")
+    assert sorted(cache.clip_ids) == ["a", "a.avi"]
+    assert cache.read("a").frames == 20
+
+
 def test_failures_are_named_rows_and_retried_only_when_asked(tmp_path: Path) -> None:
     write_video(tmp_path / "in/good.mkv")
     (tmp_path / "in/empty.mp4").touch()
