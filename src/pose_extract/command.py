@@ -149,17 +149,22 @@ def _guarded(args: argparse.Namespace) -> int:
         return _run(args)
     except BrokenPipeError:
         raise
-    except (WeightError, CacheMismatchError, NotACacheError, ValueError) as error:
-        return _fail(
-            error, 1 if isinstance(error, WeightError) and not isinstance(error, ManifestError) else 2
-        )
+    except ManifestError as error:
+        return _fail(error, 2)
+    except WeightError as error:  # a missing one is an OSError as well
+        return _fail(error, 1)
+    except (CacheMismatchError, NotACacheError, ValueError) as error:
+        return _fail(error, 2)
     except (CacheLockedError, RuntimeError, ImportError, LookupError) as error:
         return _fail(error, 1)
     except OSError as error:
-        reason = error.strerror or str(error)
+        import errno
+
+        may_not = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        advice = "make it writable" if may_not else "make room"
         return _fail(
-            f"{args.output}: {reason}; what was finished is kept: make room or choose another -o, "
-            "then give the same command again",
+            f"{args.output}: {error.strerror or error}; what was finished is kept: {advice} or choose "
+            "another -o, then give the same command again",
             1,
         )
 

@@ -96,7 +96,7 @@ def test_a_missing_or_wrong_weight_is_one_line_about_the_weight(
 
 
 @pytest.mark.parametrize("arguments", [["--list-models"], ["x.mp4", "--model", "blazepose"]])
-def test_a_reader_that_left_is_no_error(arguments: list[str], tmp_path: Path) -> None:
+def test_a_reader_that_left_is_no_error(arguments: list[str]) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     code = "import sys; from pose_extract import command; command._guarded = lambda args: print('all') or 0\n"
@@ -106,7 +106,6 @@ def test_a_reader_that_left_is_no_error(arguments: list[str], tmp_path: Path) ->
         stdout=write_end,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=tmp_path,
     )
     os.close(write_end)
     assert (done.returncode, done.stderr) == (141, "")

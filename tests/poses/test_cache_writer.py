@@ -97,7 +97,7 @@ def test_a_clip_cannot_be_there_twice(tmp_path: Path) -> None:
 
 def test_another_way_of_making_poses_is_refused_value_by_value(tmp_path: Path) -> None:
     with CacheWriter(tmp_path, METADATA) as writer:
-        writer.add(make_row("a"))
+        writer.add(*rows("a"))
     other = CacheMetadata(
         "halpe26", {"rtmpose-m": "cd" * 32, "yolox": "ef"}, {"max_persons": 3, "detector": None}
     )
