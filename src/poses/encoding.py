@@ -68,11 +68,6 @@ def encode_clip(
     time_us = _time_us(clip)
     found = clip.score > 0
     m, t, v = found.shape
-    score = np.empty((m, t, v), np.uint8)
-    for start in range(0, t, _FRAMES_AT_ONCE):
-        here = slice(start, start + _FRAMES_AT_ONCE)
-        rounded = np.rint(clip.score[:, here] * np.float32(255)).astype(np.uint8)
-        score[:, here] = np.maximum(rounded, found[:, here])  # a joint that was found never becomes 0
     xy = np.empty((m, t, 2 * v), np.int32)
     box = np.empty((m, t, 4), np.int32)
     has_box = _has_box(clip)
@@ -101,12 +96,22 @@ def encode_clip(
             track_ids=np.ascontiguousarray(clip.track_ids),
             xy_step=float(xy_step),
             xy=xy.reshape(-1),
-            score=score.reshape(-1),
+            score=_stored_scores(clip.score, found).reshape(-1),
             box=box.reshape(-1),
             quality=measure_quality(clip),
             checksum=0,
         )
     )
+
+
+def _stored_scores(score: NDArray[np.float32], found: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(M, T, V) in 255ths; a joint that was found never becomes 0."""
+    stored = np.empty(score.shape, np.uint8)
+    for start in range(0, score.shape[1], _FRAMES_AT_ONCE):
+        here = slice(start, start + _FRAMES_AT_ONCE)
+        rounded = np.rint(score[:, here] * np.float32(255)).astype(np.uint8)
+        stored[:, here] = np.maximum(rounded, found[:, here])
+    return stored
 
 
 def failed_row(clip_id: str, source: SourceStamp, error: str) -> CacheRow:

@@ -47,6 +47,16 @@ def test_what_is_written_byte_by_byte(tmp_path):
     )
 
 
+def test_an_id_with_a_carriage_return_comes_back(tmp_path):
+    xy_px = np.array([[[[1.5, 0.5], [2, 3]]]], np.float32)
+    score = np.ones((1, 1, 2), np.float32)
+    boxes, time_s, ids = boxes_around(xy_px), np.array([0.0]), np.array([7])
+    clip = PoseClip("a\rb", TWO, xy_px, score, boxes, time_s, (20, 10), Fraction(25), ids)
+    write_csv(tmp_path / "x.csv", [LabelledClip(clip)])
+    (back,) = read_csv(tmp_path / "x.csv", TWO)
+    assert (back.clip.clip_id, back.clip.persons) == ("a\rb", 1)
+
+
 def test_as_a_spreadsheet_writes_it(tmp_path):
     """Byte order mark, CRLF, other column order, unknown columns, rows in any order, no final newline."""
     text = (

@@ -265,7 +265,7 @@ def _write_labels(directory: Path, outcome: _Outcome) -> Path | None:
     import io
 
     text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(text, lineterminator="\r\n")  # makes it quote a lone \r as well
     rows.writerow(["clip_id", "label", "split"])
     rows.writerows(
         [clip_id, "" if label is None else label, split] for clip_id, label, split in outcome.labels

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fidget.reports.drawing import PLAIN_BGR, ascii_label, label_width_px, put_label
 from fidget.reports.quality_rows import percent
-from fidget.reports.whole_file import replacing
+from poses.whole_file import replacing
 
 FRAMES_PER_CLIP = 4
 MOST_CLIPS = 48

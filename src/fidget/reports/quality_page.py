@@ -17,8 +17,8 @@ from fidget.reports.quality_rows import (
     Verdict,
     percent,
 )
-from fidget.reports.whole_file import replacing
 from poses.cache_schema import CacheMetadata
+from poses.whole_file import replacing
 
 MOST_ROWS = 2000
 _SHOWN_PARTS = ("body", "face", "arms", "hands", "legs", "feet")

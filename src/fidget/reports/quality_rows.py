@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from fidget.reports.whole_file import replacing
 from poses.cache_reader import PoseCache
 from poses.quality import missing_by_part
+from poses.whole_file import replacing
 
 Verdict = Literal["drop", "look", "keep"]
 VERDICTS: tuple[Verdict, ...] = ("drop", "look", "keep")
@@ -39,8 +39,8 @@ class QualityRow:
         mean_score: of all joints that were found, 0..1.
         jitter_px: noise of the main subject.
         motion_px: range of its movement.
-        missing: share of the main subject's joints that is missing, or scores `DOUBTFUL_SCORE` at most, by the
-            layout's parts in their order.
+        missing: share of the main subject's joints that is missing, or scores `DOUBTFUL_SCORE` at most,
+            by the layout's parts in their order.
         verdict: `drop`, `look` or `keep`.
         reasons: why it is not `keep`.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fidget.reports.whole_file import replacing
+from poses.whole_file import replacing
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

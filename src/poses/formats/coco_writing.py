@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from poses.clip import PoseClip
 from poses.formats.coco import WHOLE_BODY
 from poses.formats.record import LabelledClip, boxes_around, shortest, zeroed
 from poses.layout import Layout
+from poses.whole_file import replacing
 
 
 def write_coco(path: str | Path, clips: Iterable[LabelledClip], layout: Layout) -> int:
@@ -31,30 +31,27 @@ def write_coco(path: str | Path, clips: Iterable[LabelledClip], layout: Layout) 
     """
     path = Path(path)
     videos: list[dict[str, Any]] = []
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w") as out, tempfile.TemporaryFile("w+", dir=path.parent) as spool:
-            out.write('{"info": {"description": "Poses of video clips, written by Fidget"},\n"images": [\n')
-            images = annotations = 0
-            for number, labelled in enumerate(clips):
-                _expect_layout(labelled, layout)
-                for annotation in _annotations(labelled, images):
-                    annotations += 1
-                    _item(spool, {"id": annotations, **annotation}, annotations == 1)
-                for image in _images(labelled, images, number + 1):
-                    images += 1
-                    _item(out, image, images == 1)
-                videos.append(_video(labelled, number + 1))
-            out.write('\n],\n"annotations": [\n')
-            spool.seek(0)
-            for block in iter(lambda: spool.read(1 << 20), ""):
-                out.write(block)
-            out.write(
-                f'\n],\n"videos": {json.dumps(videos)},\n"categories": [{json.dumps(_person(layout))}]}}\n'
-            )
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        replacing(path) as part,
+        part.open("w") as out,
+        tempfile.TemporaryFile("w+", dir=path.parent) as spool,
+    ):
+        out.write('{"info": {"description": "Poses of video clips, written by Fidget"},\n"images": [\n')
+        images = annotations = 0
+        for number, labelled in enumerate(clips):
+            _expect_layout(labelled, layout)
+            for annotation in _annotations(labelled, images):
+                annotations += 1
+                _item(spool, {"id": annotations, **annotation}, annotations == 1)
+            for image in _images(labelled, images, number + 1):
+                images += 1
+                _item(out, image, images == 1)
+            videos.append(_video(labelled, number + 1))
+        out.write('\n],\n"annotations": [\n')
+        spool.seek(0)
+        for block in iter(lambda: spool.read(1 << 20), ""):
+            out.write(block)
+        out.write(f'\n],\n"videos": {json.dumps(videos)},\n"categories": [{json.dumps(_person(layout))}]}}\n')
     return len(videos)
 
 
@@ -68,34 +65,29 @@ def write_coco_results(path: str | Path, clips: Iterable[LabelledClip], layout: 
         ValueError: a clip of another layout.
     """
     path = Path(path)
-    part = path.with_name(path.name + ".part")
     images = written = 0
     is_first = True
-    try:
-        with part.open("w") as out:
-            out.write("[\n")
-            for labelled in clips:
-                _expect_layout(labelled, layout)
-                clip = labelled.clip
-                boxes, means = _boxes(clip), _mean_scores(clip)
-                joints = shortest(np.concatenate([zeroed(clip), clip.score[..., None]], axis=-1))
-                for t, m in np.argwhere((clip.score > 0).any(axis=-1).T).tolist():
-                    result = {
-                        "image_id": images + t + 1,
-                        "category_id": 1,
-                        "keypoints": joints[m, t].ravel().tolist(),
-                        "score": means[m, t].item(),
-                        "bbox": boxes[m, t].tolist(),
-                        "track_id": int(clip.track_ids[m]),
-                    }
-                    _item(out, result, is_first)
-                    is_first = False
-                images += clip.frames
-                written += 1
-            out.write("\n]\n")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, part.open("w") as out:
+        out.write("[\n")
+        for labelled in clips:
+            _expect_layout(labelled, layout)
+            clip = labelled.clip
+            boxes, means = _boxes(clip), _mean_scores(clip)
+            joints = shortest(np.concatenate([zeroed(clip), clip.score[..., None]], axis=-1))
+            for t, m in np.argwhere((clip.score > 0).any(axis=-1).T).tolist():
+                result = {
+                    "image_id": images + t + 1,
+                    "category_id": 1,
+                    "keypoints": joints[m, t].ravel().tolist(),
+                    "score": means[m, t].item(),
+                    "bbox": boxes[m, t].tolist(),
+                    "track_id": int(clip.track_ids[m]),
+                }
+                _item(out, result, is_first)
+                is_first = False
+            images += clip.frames
+            written += 1
+        out.write("\n]\n")
     return written
 
 

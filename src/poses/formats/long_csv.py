@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,6 +14,7 @@ import numpy as np
 
 from poses.formats.record import FormatError, LabelledClip, OnBroken, RawClip, expect_size, shortest, zeroed
 from poses.layout import Layout
+from poses.whole_file import replacing
 
 COLUMNS = ("clip_id", "frame", "time_s", "track_id", "joint", "x_px", "y_px", "score")
 # Repeated on every row, so that a row stands for itself; a reader does without them.
@@ -28,18 +28,18 @@ def write_csv(path: str | Path, clips: Iterable[LabelledClip]) -> int:
     `joint`, `x_px`, `y_px` and `score`, so that frames and times are complete. Boxes are not stored.
     """
     path = Path(path)
-    part = path.with_name(path.name + ".part")
     written = 0
-    try:
-        with part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow([*COLUMNS, *SIZE_COLUMNS])
-            for labelled in clips:
-                rows.writerows(_rows(labelled))
-                written += 1
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        replacing(path) as part,
+        part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        rows = csv.writer(file, lineterminator="\n")
+        # Python before 3.13 leaves a lone \r bare, where readers see the end of a row.
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        rows.writerow([*COLUMNS, *SIZE_COLUMNS])
+        for labelled in clips:
+            (quoted if "\r" in labelled.clip.clip_id else rows).writerows(_rows(labelled))
+            written += 1
     return written
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 import zipfile
 import zlib
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from poses.clip import PoseClip
 from poses.formats.record import FormatError, LabelledClip, OnBroken, expect_joint_count
 from poses.layout import Layout, get_layout
+from poses.whole_file import replacing
 
 FORMAT_VERSION = 1
 # Read a clip at a time from the file; the others are a few bytes a clip and read whole.
@@ -259,9 +259,8 @@ def write_npz(path: str | Path, clips: Iterable[LabelledClip], layout: Layout) -
     """
     path = Path(path)
     columns = _Columns()
-    part = path.with_name(path.name + ".part")
     with ExitStack() as stack:
-        stack.callback(part.unlink, missing_ok=True)
+        part = stack.enter_context(replacing(path))
         spools = {key: stack.enter_context(tempfile.TemporaryFile(dir=path.parent)) for key in _LONG}
         for labelled in clips:
             clip = labelled.clip
@@ -283,7 +282,6 @@ def write_npz(path: str | Path, clips: Iterable[LabelledClip], layout: Layout) -
             tails = {"xy_px": (len(layout.joints), 2), "score": (len(layout.joints),), "box_px": (4,)}
             for key, spool in spools.items():
                 _copy(archive, key, spool, tails.get(key, ()))
-        os.replace(part, path)
     return len(columns.clip_id)
 
 

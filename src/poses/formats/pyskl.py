@@ -6,7 +6,6 @@ Keys after pyskl's tools/data/README.md and mmaction2's tools/data/skeleton/READ
 from __future__ import annotations
 
 import io
-import os
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -26,6 +25,7 @@ from poses.formats.record import (
 )
 from poses.layout import Layout
 from poses.restricted_pickle import MAX_BYTES, load_pickle
+from poses.whole_file import replacing
 
 # Protocol 3 has no frames, so that pieces can be joined, and every Python 3 reads it.
 _PROTOCOL = 3
@@ -210,27 +210,22 @@ def write_pyskl(
     splits: dict[str, list[str]] = {}
     seen: set[str] = set()
     path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            # Pickle's own instructions: a dict, opened; its key; a list; items appended one by one.
-            file.write(pickle.PROTO + bytes([_PROTOCOL]))
-            file.write(pickle.EMPTY_DICT + pickle.MARK + _body("annotations") if form == "dict" else b"")
-            file.write(pickle.EMPTY_LIST)
-            for labelled in clips:
-                clip_id = labelled.clip.clip_id
-                if clip_id in seen:
-                    raise ValueError(f"{path}: two clips have the id {clip_id!r}; ids must be unique")
-                seen.add(clip_id)
-                for split in labelled.splits:
-                    splits.setdefault(split, []).append(clip_id)
-                _append(file, _annotation(labelled, dtype))
-            if form == "dict":
-                file.write(_body("split") + _body(splits) + pickle.SETITEMS)
-            file.write(pickle.STOP)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, part.open("wb") as file:
+        # Pickle's own instructions: a dict, opened; its key; a list; items appended one by one.
+        file.write(pickle.PROTO + bytes([_PROTOCOL]))
+        file.write(pickle.EMPTY_DICT + pickle.MARK + _body("annotations") if form == "dict" else b"")
+        file.write(pickle.EMPTY_LIST)
+        for labelled in clips:
+            clip_id = labelled.clip.clip_id
+            if clip_id in seen:
+                raise ValueError(f"{path}: two clips have the id {clip_id!r}; ids must be unique")
+            seen.add(clip_id)
+            for split in labelled.splits:
+                splits.setdefault(split, []).append(clip_id)
+            _append(file, _annotation(labelled, dtype))
+        if form == "dict":
+            file.write(_body("split") + _body(splits) + pickle.SETITEMS)
+        file.write(pickle.STOP)
     return len(seen)
 
 
