@@ -125,6 +125,7 @@ def test_the_examples_of_the_helps_run_in_their_order(
         assert lines
         for line in lines:
             assert main(shlex.split(line)) == 0, line
+    assert (tmp_path / "poses-preview/.fidget-preview").exists()  # not to be extracted as videos
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
