@@ -395,7 +395,7 @@ def test_inspect_a_cache(cache, capsys):
         "coco17 (17 joints)",
         "1 failed, 1 no_person, 1 ok",
         "frames: 6",
-        "'good': ok, 1 persons, 3 frames of 800x600",
+        "'good': ok, 1 person, 3 frames of 800x600",
         "clip 'bad' failed: no video stream",
     ):
         assert words in printed
