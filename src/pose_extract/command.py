@@ -193,7 +193,7 @@ def _run(args: argparse.Namespace) -> int:
     if not found.sources:
         print("extract-poses: no video to read: name files, directories, globs or lists", file=sys.stderr)
         return 1
-    workers = args.workers or _default_workers(settings.device)
+    workers = args.workers or _default_workers(settings)
     if not args.quiet:
         say_start(settings, len(found.sources), workers, args.engine, args.output)
     report = run_job(
@@ -246,25 +246,39 @@ def _as_in_cache(args: argparse.Namespace, output: object) -> tuple[str, str, st
     return str(made_with["model"]), args.layout or str(made_with["layout"]), detector
 
 
-def _default_workers(device: str) -> int:
-    if device.startswith("cuda:"):
+def _default_workers(settings: ExtractSettings) -> int:
+    if ":" in settings.device:
         return 1
-    if device in ("cuda", "tensorrt"):
-        return max(1, _gpus())
+    if gpus := _gpus_for(settings):
+        return len(gpus)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _gpus() -> int:
+def _gpus_for(settings: ExtractSettings) -> list[str]:
+    """GPUs to spread workers over: none where the model runs on the CPU, or one GPU was named."""
+    if settings.device not in ("auto", "cuda", "tensorrt") or settings.model == "blazepose":
+        return []
+    if settings.device == "auto" and settings.model != "mmpose":
+        import onnxruntime
+
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            return []
+    return _visible_gpus()
+
+
+def _visible_gpus() -> list[str]:
     """GPUs that CUDA programs see here: the visible list where one is set, else what the driver lists."""
     import shutil
     import subprocess
 
     if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
-        return len([name for name in visible.split(",") if name.strip()])
+        return [name.strip() for name in visible.split(",") if name.strip()]
     if not shutil.which("nvidia-smi"):
-        return 0
+        return []
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False)
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return [
+        str(index) for index in range(sum(line.startswith("GPU ") for line in listed.stdout.splitlines()))
+    ]
 
 
 def _engine(args: argparse.Namespace, settings: ExtractSettings, workers: int) -> Engine:
@@ -274,9 +288,7 @@ def _engine(args: argparse.Namespace, settings: ExtractSettings, workers: int) -
         return RayEngine(settings, args.workers or None)
     from pose_extract.workers import LocalEngine
 
-    return LocalEngine(
-        settings, workers, gpus=_gpus() if settings.device == "cuda" else 0, stall_s=args.stall_timeout
-    )
+    return LocalEngine(settings, workers, gpus=_gpus_for(settings), stall_s=args.stall_timeout)
 
 
 def _list_models() -> int:

@@ -20,6 +20,7 @@ from pose_extract.sources import VideoSource
 from poses.cache_reader import PoseCache
 from poses.cache_schema import CacheMetadata, CacheRow, SourceStamp
 from poses.cache_writer import CacheWriter
+from poses.encoding import failed_row
 
 RUN_LOG = "_runs.jsonl"
 """One JSON line per run, in the cache directory: when, what really ran the model, what came of it."""
@@ -131,7 +132,7 @@ def run_job(
     *,
     retry_failed: bool = False,
     quiet: bool = False,
-    seconds_per_shard: float = 10.0,
+    flush_s: tuple[float, float] = (2.0, 30.0),
 ) -> JobReport:
     """Extract every source that the cache at `output` does not hold yet.
 
@@ -144,7 +145,8 @@ def run_job(
         engine: where the clips run.
         retry_failed: try rows of status `failed` again.
         quiet: no progress.
-        seconds_per_shard: finished clips are on disk after so long at the latest.
+        flush_s: finished clips reach the disk after a twentieth of the job's time so far, but not sooner
+            and not later than these: what a crash may cost, against the number of shards.
 
     Raises:
         CacheMismatchError: the cache was made with another layout, model or setting.
@@ -155,40 +157,62 @@ def run_job(
     report = JobReport(str(output), settings.model, settings.layout, problems=list(problems))
     metadata = CacheMetadata(settings.layout, models, settings.recorded())
     begin_s = time.monotonic()
-    with CacheWriter(output, metadata, seconds_per_shard=seconds_per_shard) as writer:
+    with CacheWriter(output, metadata, seconds_per_shard=flush_s[1]) as writer:
         plan = make_plan(output, sources, retry_failed)
         report.kept = plan.kept
         report.failed.update(plan.failed_before)
         report.problems.extend(plan.conflicts.values())
         writer.remove(plan.replaced)
         if plan.todo:
-            _work(plan, engine, writer, report, quiet)
+            _work(plan, engine, writer, report, quiet, flush_s)
     report.seconds = time.monotonic() - begin_s
     if plan.todo:
         _log_run(output, report, len(plan.todo))
     return report
 
 
-def _work(plan: Plan, engine: Engine, writer: CacheWriter, report: JobReport, quiet: bool) -> None:
+def _work(
+    plan: Plan,
+    engine: Engine,
+    writer: CacheWriter,
+    report: JobReport,
+    quiet: bool,
+    flush_s: tuple[float, float],
+) -> None:
     sizes = {source.clip_id: max(stamp_of(source.path).bytes, 1) for source in plan.todo}
     progress = Progress(len(plan.todo), sum(sizes.values()), sys.stderr, quiet)
+    begin_s = flushed_s = time.monotonic()
     try:
         with _first_interrupt(progress) as stopping:
             for event in engine.run(plan.todo, stopping):
                 if isinstance(event, ClipDone):
-                    writer.add(event.row)
-                    _count(event.row, report, progress, sizes)
+                    _count(_add(writer, event.row), report, progress, sizes)
                 elif isinstance(event, FramesDone):
                     progress.add_frames(event.frames)
                 elif isinstance(event, WorkerReady) and not report.runtime:
                     report.runtime = event.runtime
                     if not quiet:
                         progress.say(f"running on {event.runtime}")
+                now_s = time.monotonic()
+                if now_s - flushed_s >= min(max((now_s - begin_s) / 20, flush_s[0]), flush_s[1]):
+                    writer.flush()
+                    flushed_s = now_s
                 progress.draw()
             report.stopped = stopping() and progress.clips_done < len(plan.todo)
     finally:
         report.frames = progress.frames_done
         progress.close()
+
+
+def _add(writer: CacheWriter, row: CacheRow) -> CacheRow:
+    """Keep a row; one that is beyond what a cache can hold becomes a row that says so."""
+    try:
+        writer.add(row)
+        return row
+    except ValueError as error:
+        failed = failed_row(row.clip_id, row.source, " ".join(str(error).split()))
+        writer.add(failed)
+        return failed
 
 
 def _count(row: CacheRow, report: JobReport, progress: Progress, sizes: dict[str, int]) -> None:

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
@@ -44,7 +44,8 @@ class _Failed:
 
 def _worker_main(pipe: Connection, settings: ExtractSettings, build: Builder) -> None:
     """Body of a worker process: load, then one clip after another until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    for signum in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
+        signal.signal(signum, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # held since `_interrupts_held`
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -105,9 +106,10 @@ class LocalEngine:
     """Worker processes on this machine.
 
     Args:
-        settings: resolved settings; with `device="cuda"` worker i takes GPU i modulo their number.
+        settings: resolved settings.
         workers: number of processes.
-        gpus: GPUs to spread `cuda` workers over.
+        gpus: names of the GPUs to spread workers over, as CUDA_VISIBLE_DEVICES takes them: worker i sees
+            only GPU i, modulo their number. None: every worker sees what this process sees.
         stall_s: a worker that answers no frame for so long is ended and its clip counted as failed.
         build: loads the model; a function that a fresh process can import.
     """
@@ -116,7 +118,7 @@ class LocalEngine:
         self,
         settings: ExtractSettings,
         workers: int,
-        gpus: int = 0,
+        gpus: Sequence[str] = (),
         stall_s: float = 300.0,
         build: Builder = build_estimator,
     ) -> None:
@@ -148,15 +150,13 @@ class LocalEngine:
                 worker.end(wait_s=5.0 if finished else 0.0)
 
     def _start(self) -> _Worker:
-        settings = self._settings
-        if settings.device == "cuda" and self._gpus > 1:
-            settings = replace(settings, device=f"cuda:{self._started % self._gpus}")
+        gpu = self._gpus[self._started % len(self._gpus)] if self._gpus else None
         self._started += 1
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_worker_main, args=(theirs, settings, self._build), daemon=True
+            target=_worker_main, args=(theirs, self._settings, self._build), daemon=True
         )
-        with _interrupts_held():
+        with _interrupts_held(), _only_gpu(gpu):
             process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -258,6 +258,23 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _only_gpu(name: str | None) -> Iterator[None]:
+    """A process started here sees one GPU and no other."""
+    if name is None:
+        yield
+        return
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = name
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CUDA_VISIBLE_DEVICES"]
+        else:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
 def _cause(exitcode: int | None) -> str:

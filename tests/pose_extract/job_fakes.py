@@ -109,3 +109,10 @@ def build_colour_blind(settings: ExtractSettings) -> ColourBlindEstimator:
 
 def build_broken(settings: ExtractSettings) -> FakeEstimator:
     raise RuntimeError("the weights are broken")
+
+
+def build_seeing_gpus(settings: ExtractSettings) -> FakeEstimator:
+    """Says which GPUs its process may see."""
+    estimator = FakeEstimator()
+    estimator.runtime = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    return estimator

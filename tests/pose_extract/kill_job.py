@@ -21,6 +21,6 @@ if __name__ == "__main__":
         SETTINGS,
         {"fake": "0" * 64},
         engine,
-        seconds_per_shard=0.2,
+        flush_s=(0.2, 0.2),
     )
     sys.exit(report.exit_code)

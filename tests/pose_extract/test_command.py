@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from job_fakes import write_video
 
-from pose_extract.command import build_parser, main
+from pose_extract.command import _gpus_for, build_parser, main
+from pose_extract.settings import ExtractSettings
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -252,3 +253,22 @@ def test_extraction_needs_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "model", "visible", "gpus"),
+    [
+        ("cuda", "rtmpose_m", "0,1, 2", ["0", "1", "2"]),
+        ("tensorrt", "rtmpose_m", "GPU-a", ["GPU-a"]),
+        ("cuda:1", "rtmpose_m", "0,1", []),
+        ("cpu", "rtmpose_m", "0,1", []),
+        ("auto", "rtmpose_m", "0,1", []),  # this build of ONNX Runtime offers no CUDA
+        ("auto", "blazepose", "0,1", []),
+        ("auto", "mmpose", "0,1", ["0", "1"]),
+    ],
+)
+def test_gpus_to_spread_workers_over(
+    monkeypatch: pytest.MonkeyPatch, device: str, model: str, visible: str, gpus: list[str]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert _gpus_for(ExtractSettings(model=model, layout="coco17", device=device)) == gpus

@@ -18,6 +18,7 @@ from job_fakes import (
     FakeEstimator,
     build_broken,
     build_fake,
+    build_seeing_gpus,
     write_video,
 )
 
@@ -266,3 +267,27 @@ def test_plan_of_an_absent_cache_is_everything(tmp_path: Path) -> None:
     source = VideoSource(write_video(tmp_path / "a.mkv"), "a")
     plan = make_plan(tmp_path / "none", [source], retry_failed=False)
     assert (plan.todo, plan.replaced, plan.kept) == ([source], [], 0)
+
+
+@pytest.mark.parametrize(("gpus", "seen"), [((), {"all"}), (("3", "GPU-5"), {"3", "GPU-5"}), (("0",), {"0"})])
+def test_every_worker_sees_one_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: tuple[str, ...], seen: set[str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    sources = [
+        VideoSource(write_video(tmp_path / f"{index}.mkv", frames=60), str(index)) for index in range(8)
+    ]
+    engine = LocalEngine(SETTINGS, workers=2, gpus=gpus, build=build_seeing_gpus)
+    events = list(engine.run(sources, lambda: False))
+    assert {event.runtime for event in events if isinstance(event, WorkerReady)} == seen
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_a_row_that_no_cache_can_hold_is_a_failed_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("poses.cache_schema.VALUES_LIMIT", 300)
+    write_video(tmp_path / "in/long.mkv", frames=60)
+    write_video(tmp_path / "in/short.mkv", frames=2)
+    report = job(tmp_path / "in", tmp_path / "out")
+    assert (report.ok, list(report.failed), report.exit_code) == (1, ["long"], 1)
