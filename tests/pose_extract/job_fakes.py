@@ -112,7 +112,7 @@ def build_broken(settings: ExtractSettings) -> FakeEstimator:
 
 
 def build_seeing_gpus(settings: ExtractSettings) -> FakeEstimator:
-    """Says which GPUs its process may see."""
-    estimator = FakeEstimator()
+    """Says which GPUs its process may see; slow, so that no worker does all the clips."""
+    estimator = FakeEstimator(seconds_per_frame=0.05)
     estimator.runtime = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
     return estimator
