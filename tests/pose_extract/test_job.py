@@ -275,7 +275,7 @@ def test_every_worker_sees_one_gpu(
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     sources = [
-        VideoSource(write_video(tmp_path / f"{index}.mkv", frames=60), str(index)) for index in range(8)
+        VideoSource(write_video(tmp_path / f"{index}.mkv", frames=15), str(index)) for index in range(8)
     ]
     engine = LocalEngine(SETTINGS, workers=2, gpus=gpus, build=build_seeing_gpus)
     events = list(engine.run(sources, lambda: False))
