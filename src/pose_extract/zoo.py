@@ -141,8 +141,9 @@ def weights_in_use(settings: ExtractSettings) -> dict[str, str]:
     """Name -> SHA-256 of every weight these resolved settings use; what a cache records.
 
     Raises:
-        MissingWeightError: a file is not there; the message says how to get it.
+        MissingWeightError: files are not there; the message says of each how to get it.
     """
+    from weights.errors import MissingWeightError
     from weights.fetch import find_weight, weight_sha256
 
     if settings.model == "blazepose":
@@ -150,8 +151,14 @@ def weights_in_use(settings: ExtractSettings) -> dict[str, str]:
     else:
         names = [str(settings.detector)]
         names += [settings.model] if settings.model != "mmpose" else []
+    missing = []
     for name in names:
-        find_weight(name)
+        try:
+            find_weight(name)
+        except MissingWeightError as error:
+            missing.append(str(error))
+    if missing:
+        raise MissingWeightError("; ".join(missing))
     in_use = {name: weight_sha256(name) for name in names}
     if settings.model == "mmpose":
         in_use |= {f"mmpose:{path}": _sha256(path) for path in _mmpose_files(settings)}

@@ -63,8 +63,9 @@ def test_every_model_of_the_list_has_layouts_that_exist_and_resolves() -> None:
 
 
 def test_a_missing_weight_says_how_to_get_it(by_hand: Path) -> None:
-    with pytest.raises(MissingWeightError, match="fidget weights fetch"):
+    with pytest.raises(MissingWeightError, match="fidget weights fetch") as missing:
         weights_in_use(resolve(ExtractSettings(model="rtmpose_m", layout="")))
+    assert all(f"fidget weights fetch {name}" in str(missing.value) for name in ("rtmpose_m", "rtmdet_nano"))
 
 
 def test_mmpose_asks_for_its_files() -> None:
