@@ -6,7 +6,7 @@ POSES ?= $(if $(VIDEOS),poses,demo/poses)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: poses test test-long lint types floors bench clean
+.PHONY: poses test test-long lint bench clean
 .DEFAULT_GOAL := poses
 
 $(BIN)/python:

@@ -9,6 +9,7 @@ import sys
 TYPE_CHECKING = False  # importing typing would double the time that --help takes
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pose_extract.events import Engine
     from pose_extract.settings import ExtractSettings
@@ -210,7 +211,7 @@ def _run(args: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def _settings(args: argparse.Namespace, output: object) -> ExtractSettings:
+def _settings(args: argparse.Namespace, output: Path) -> ExtractSettings:
     from pose_extract.settings import ExtractSettings
     from pose_extract.zoo import resolve
 
@@ -230,16 +231,13 @@ def _settings(args: argparse.Namespace, output: object) -> ExtractSettings:
     )
 
 
-def _as_in_cache(args: argparse.Namespace, output: object) -> tuple[str, str, str | None]:
+def _as_in_cache(args: argparse.Namespace, output: Path) -> tuple[str, str, str | None]:
     """`auto` goes on with what an existing cache was made with: two models never mix in one."""
-    from pathlib import Path
-
     from poses.cache_reader import PoseCache
 
-    directory = Path(str(output))
-    if args.model != "auto" or not directory.is_dir() or not any(directory.iterdir()):
+    if args.model != "auto" or not output.is_dir() or not any(output.iterdir()):
         return args.model, args.layout, args.detector
-    made_with = PoseCache(directory).metadata.settings
+    made_with = PoseCache(output).metadata.settings
     if "model" not in made_with:
         return args.model, args.layout, args.detector
     detector = args.detector or (str(made_with["detector"]) if made_with.get("detector") else None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pose_extract.clip_ids import utf8_safe
+from pose_extract.estimator import FramePeople
 from pose_extract.read_ahead import read_ahead
 from pose_extract.sources import VideoSource
 from pose_extract.tracking import ClipTracker, Tracks
@@ -19,7 +20,7 @@ from poses.encoding import encode_clip, failed_row
 from poses.layout import Layout, convert
 
 if TYPE_CHECKING:
-    from pose_extract.estimator import FramePeople, PoseEstimator
+    from pose_extract.estimator import PoseEstimator
 
 
 def stamp_of(path: Path) -> SourceStamp:
@@ -120,10 +121,8 @@ def _follow(
 def _in_layout(people: FramePeople, source: Layout, target: Layout) -> FramePeople:
     if source.name == target.name:
         return people
-    from pose_extract.estimator import FramePeople as People
-
     xy_px, score = convert(people.xy_px, people.score, source, target)
-    return People(xy_px, score, people.box_px, people.box_score)
+    return FramePeople(xy_px, score, people.box_px, people.box_score)
 
 
 def _clip(clip_id: str, layout: Layout, info: VideoInfo, tracks: Tracks, times_us: Sequence[int]) -> PoseClip:

@@ -26,7 +26,7 @@ RUN_LOG = "_runs.jsonl"
 """One JSON line per run, in the cache directory: when, what really ran the model, what came of it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """What a job has to do.
 
@@ -38,11 +38,11 @@ class Plan:
         conflicts: clips whose id another video holds in this cache.
     """
 
-    todo: list[VideoSource]
-    replaced: list[str]
-    kept: int
-    failed_before: dict[str, str]
-    conflicts: dict[str, str]
+    todo: list[VideoSource] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    kept: int = 0
+    failed_before: dict[str, str] = field(default_factory=dict)
+    conflicts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,8 +74,7 @@ class JobReport:
 def make_plan(cache: Path, sources: Sequence[VideoSource], retry_failed: bool) -> Plan:
     """Compare the sources with what a cache holds; an absent cache holds nothing."""
     known = _known(cache)
-    plan = Plan([], [], 0, {}, {})
-    kept = 0
+    plan = Plan()
     asked = {source.clip_id for source in sources}
     held = {stamp.path: name for name, (stamp, _, _) in known.items() if name not in asked}
     for source in sources:
@@ -98,8 +97,8 @@ def make_plan(cache: Path, sources: Sequence[VideoSource], retry_failed: bool) -
         elif status == "failed":
             plan.failed_before[source.clip_id] = error
         else:
-            kept += 1
-    return Plan(plan.todo, plan.replaced, kept, plan.failed_before, plan.conflicts)
+            plan.kept += 1
+    return plan
 
 
 def _known(cache: Path) -> dict[str, tuple[SourceStamp, str, str]]:
@@ -183,7 +182,7 @@ def _work(
     progress = Progress(len(plan.todo), sum(sizes.values()), sys.stderr, quiet)
     begin_s = flushed_s = time.monotonic()
     try:
-        with _first_interrupt(progress) as stopping:
+        with _stop_requests(progress) as stopping:
             for event in engine.run(plan.todo, stopping):
                 if isinstance(event, ClipDone):
                     _count(_add(writer, event.row), report, progress, sizes)
@@ -229,7 +228,7 @@ def _count(row: CacheRow, report: JobReport, progress: Progress, sizes: dict[str
 
 
 @contextmanager
-def _first_interrupt(progress: Progress) -> Iterator[Callable[[], bool]]:
+def _stop_requests(progress: Progress) -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C or SIGTERM asks to stop after the clips in flight, the second stops at once."""
     asked = False
 
