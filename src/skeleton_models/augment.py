@@ -1,0 +1,287 @@
+"""Augmentation of skeletons: what is drawn for each clip of a batch, and what a draw does to a clip.
+
+Drawing (`draw`) is a pure function of the clips' keys and vectorised over the batch; the kernels of the
+input builders apply a draw while they write the batch. `augment_clip` does the same to a single clip in
+plain numpy, for whoever wants to look at one.
+
+Units are those of the normalised skeleton a builder works in (torso lengths, metres, -1..1 of the frame);
+where a builder works in pixels, the unit is the longer side of the persons' box. x is lateral; `vertical`
+says which axis points up or down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poses.layout import Layout
+from skeleton_models.random_keys import Keys, bits, rng_keys, uniform
+
+DEFAULT_PARTS = ("arms", "legs", "hands", "feet", "face")
+NEAREST = (
+    0.2  # of the view distance: a point that a strong view change puts behind the camera stays before it
+)
+NOISE_MEAN = 2.0 * 0xFFFF  # of the sum of four numbers 0..65535
+NOISE_SCALE = float(np.sqrt(3.0 / (2.0**32 - 1)))  # one over the standard deviation of that sum
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How strongly to augment; every default leaves the clip as it is.
+
+    In three dimensions yaw, pitch and roll turn the skeleton. In two dimensions roll turns it in the
+    picture, and yaw and pitch are the change of view upon a flat person `view_distance` units away:
+    foreshortening and perspective.
+
+    Attributes:
+        flip_probability: of the mirror image, left and right joints exchanged.
+        yaw_deg: turn about the vertical axis, uniform in -yaw_deg..yaw_deg.
+        pitch_deg: turn about the lateral axis (x), likewise.
+        roll_deg: turn about the line of sight, likewise.
+        view_distance: distance of the 2D view change, in units; above 1.5.
+        scale_range: one factor for all axes, uniform.
+        stretch: a factor for each axis on its own, 1 - stretch..1 + stretch (pyskl's RandomScale).
+        shear: off-diagonal elements, uniform in -shear..shear.
+        shift: added to each axis, uniform in -shift..shift.
+        jitter: standard deviation of noise on every coordinate of every frame (a sum of four uniforms,
+            so never beyond 3.5 deviations).
+        drop_joint_probability: of each joint to be missing throughout the clip.
+        drop_part_probability: of one of `parts` to be missing throughout the clip.
+        parts: of the layout that may be dropped; those that the layout lacks are left out.
+        crop_range: share of the clip's frames that is kept, at a random place.
+        speed_range: pace at the clip's beginning when a sampling spans the clip (its pace then falls or
+            rises evenly to 2 - speed at the end), or frames a step in a window; within 0..2.
+        reverse_probability: of playing the clip backwards.
+        vertical: the axis that points up or down.
+
+    Raises:
+        ValueError: a number out of its range; all are named at once.
+    """
+
+    flip_probability: float = 0.0
+    yaw_deg: float = 0.0
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
+    view_distance: float = 4.0
+    scale_range: tuple[float, float] = (1.0, 1.0)
+    stretch: float = 0.0
+    shear: float = 0.0
+    shift: float = 0.0
+    jitter: float = 0.0
+    drop_joint_probability: float = 0.0
+    drop_part_probability: float = 0.0
+    parts: tuple[str, ...] = DEFAULT_PARTS
+    crop_range: tuple[float, float] = (1.0, 1.0)
+    speed_range: tuple[float, float] = (1.0, 1.0)
+    reverse_probability: float = 0.0
+    vertical: Literal["y", "z"] = "y"
+
+    def __post_init__(self) -> None:
+        shares = [name for name in _SHARES if not 0 <= getattr(self, name) <= 1]
+        amounts = [name for name in _AMOUNTS if not 0 <= getattr(self, name) < np.inf]
+        problems = [f"{name} must lie in 0..1, got {getattr(self, name)}" for name in shares]
+        problems += [f"{name} must be at least 0, got {getattr(self, name)}" for name in amounts]
+        for name, most in (("scale_range", np.inf), ("crop_range", 1.0), ("speed_range", 2.0)):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= most:
+                problems.append(f"{name} must be 0 < low <= high <= {most}, got {low}, {high}")
+        if not self.view_distance > 1.5:
+            problems.append(f"view_distance must be above 1.5, got {self.view_distance}")
+        if self.vertical not in ("y", "z"):
+            problems.append(f"vertical must be 'y' or 'z', got {self.vertical!r}")
+        if problems:
+            raise ValueError("augmentation: " + "; ".join(problems))
+
+
+_SHARES = ("flip_probability", "drop_joint_probability", "drop_part_probability", "reverse_probability",
+           "stretch")  # fmt: skip
+_AMOUNTS = ("yaw_deg", "pitch_deg", "roll_deg", "shear", "shift", "jitter")
+
+
+class Draw(NamedTuple):
+    """What was drawn for the clips of a batch.
+
+    A coordinate p (C,) about the origin of the normalised clip becomes
+    `linear @ p / (1 + perspective @ p) + shift`; where `flip` is set, joint j is first given the place of
+    joint mirror[j] (`linear` holds the mirror image itself).
+
+    Attributes:
+        linear: (N, C, C) float64.
+        shift: (N, C) float64.
+        perspective: (N, C) float64; zeros in three dimensions.
+        flip: (N,) bool.
+        keep: (N, V) bool, False for joints that are dropped; indices of the joints after the flip.
+        crop: (N, 2) float64, first frame and number of frames as shares of the clip.
+        speed: (N,) float64.
+        reverse: (N,) bool.
+        jitter: standard deviation; the noise itself is drawn in the kernels, from the clip's key.
+    """
+
+    linear: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    perspective: NDArray[np.float64]
+    flip: NDArray[np.bool_]
+    keep: NDArray[np.bool_]
+    crop: NDArray[np.float64]
+    speed: NDArray[np.float64]
+    reverse: NDArray[np.bool_]
+    jitter: float
+
+
+class Stream:
+    """Streams of `random_keys` that are taken; a builder's own draws begin at `Stream.BUILDER`."""
+
+    FLIP, TURN, SCALE, STRETCH, SHEAR, SHIFT, JITTER, JOINTS, PART, CROP, SPEED, REVERSE = range(12)
+    BUILDER = 64
+
+
+def no_draw(count: int, channels: int, joints: int) -> Draw:
+    """The draw that changes nothing, for evaluation."""
+    return Draw(
+        linear=np.tile(np.eye(channels), (count, 1, 1)),  # (N, C, C)
+        shift=np.zeros((count, channels)),
+        perspective=np.zeros((count, channels)),
+        flip=np.zeros(count, np.bool_),
+        keep=np.ones((count, joints), np.bool_),
+        crop=np.tile([0.0, 1.0], (count, 1)),
+        speed=np.ones(count),
+        reverse=np.zeros(count, np.bool_),
+        jitter=0.0,
+    )
+
+
+def draw(augment: Augment, keys: Keys, layout: Layout, channels: int) -> Draw:
+    """What happens to each clip of a batch; depends on the clip's key only.
+
+    Args:
+        augment: how strongly.
+        keys: (N,), one a clip.
+        layout: names the parts and the joints.
+        channels: 2 or 3.
+
+    Raises:
+        ValueError: channels is neither 2 nor 3.
+    """
+    if channels not in (2, 3):
+        raise ValueError(f"skeletons have 2 or 3 channels, got {channels}")
+    flip = uniform(keys, Stream.FLIP, 1)[:, 0] < augment.flip_probability
+    linear, perspective = _maps(augment, keys, flip, channels)
+    return Draw(
+        linear=linear,
+        shift=uniform(keys, Stream.SHIFT, channels, -augment.shift, augment.shift),
+        perspective=perspective,
+        flip=flip,
+        keep=_kept_joints(augment, keys, layout),
+        crop=_crops(augment, keys),
+        speed=uniform(keys, Stream.SPEED, 1, *augment.speed_range)[:, 0],
+        reverse=uniform(keys, Stream.REVERSE, 1)[:, 0] < augment.reverse_probability,
+        jitter=augment.jitter,
+    )
+
+
+def _maps(
+    augment: Augment, keys: Keys, flip: NDArray[np.bool_], channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Linear (N, C, C) and perspective (N, C): mirror, scale, shear, then the turns."""
+    turn_deg = np.array([augment.yaw_deg, augment.pitch_deg, augment.roll_deg])
+    yaw, pitch, roll = np.deg2rad(uniform(keys, Stream.TURN, 3, -turn_deg, turn_deg)).T  # (N,) each
+    view = _rotation(pitch, 1, 2) @ _rotation(yaw, 2, 0)  # (N, 3, 3)
+    factors = uniform(keys, Stream.SCALE, 1, *augment.scale_range)  # (N, 1)
+    factors = factors * uniform(keys, Stream.STRETCH, channels, 1 - augment.stretch, 1 + augment.stretch)
+    factors[:, 0] *= np.where(flip, -1.0, 1.0)  # (N, C)
+    shape = uniform(keys, Stream.SHEAR, channels**2, -augment.shear, augment.shear)
+    shape = shape.reshape(-1, channels, channels)  # (N, C, C)
+    shape[:, range(channels), range(channels)] = 1.0
+    shape *= factors[:, None, :]
+    turn = _rotation(roll, 0, 1) @ view  # (N, 3, 3): x lateral, y vertical, z depth
+    if channels == 2:
+        return turn[:, :2, :2] @ shape, (view[:, 2:, :2] @ shape)[:, 0] / augment.view_distance
+    if augment.vertical == "z":
+        order = np.array([0, 2, 1])  # x, depth, up: the axes of `turn` in the order of the data's
+        turn = turn[:, order][:, :, order]
+    return turn @ shape, np.zeros((len(keys), 3))
+
+
+def _rotation(angle: NDArray[np.float64], first: int, second: int) -> NDArray[np.float64]:
+    """(N, 3, 3) rotations by angle (N,) in the plane of two axes, from the first towards the second."""
+    matrices = np.tile(np.eye(3), (len(angle), 1, 1))
+    matrices[:, first, first] = matrices[:, second, second] = np.cos(angle)
+    matrices[:, second, first] = np.sin(angle)
+    matrices[:, first, second] = -np.sin(angle)
+    return matrices
+
+
+def _kept_joints(augment: Augment, keys: Keys, layout: Layout) -> NDArray[np.bool_]:
+    """(N, V) False where a joint is dropped, alone or with its part."""
+    v = len(layout.joints)
+    keep = uniform(keys, Stream.JOINTS, v) >= augment.drop_joint_probability
+    parts = [layout.parts[name] for name in augment.parts if name in layout.parts]
+    if parts and augment.drop_part_probability > 0:
+        holds = np.zeros((len(parts), v), np.bool_)
+        for place, part in enumerate(parts):
+            holds[place, list(part)] = True
+        dropped = uniform(keys, Stream.PART, 2)  # (N, 2): whether, and which
+        which = (dropped[:, 1] * len(parts)).astype(np.int64)
+        keep &= ~(holds[which] & (dropped[:, :1] < augment.drop_part_probability))
+    return keep
+
+
+def _crops(augment: Augment, keys: Keys) -> NDArray[np.float64]:
+    """(N, 2) first frame and number of frames, as shares of the clip."""
+    share, place = uniform(keys, Stream.CROP, 2).T
+    low, high = augment.crop_range
+    length = low + share * (high - low)
+    return np.stack([place * (1 - length), length], axis=1)
+
+
+def augment_clip(
+    xyz: NDArray[np.float32], augment: Augment, layout: Layout, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """One clip, augmented in space and time, in plain numpy.
+
+    Args:
+        xyz: (M, T, V, C), normalised, NaN where a joint is missing.
+        augment: how strongly.
+        layout: names the parts, the joints and their mirror images.
+        rng: source of the draws.
+
+    Returns:
+        (M, T', V, C), a new array; T' is below T where a part of the clip was cropped.
+    """
+    key = rng_keys(rng)
+    return apply_draw(xyz, draw(augment, key, layout, xyz.shape[-1]), 0, layout, key)
+
+
+def apply_draw(
+    xyz: NDArray[np.float32], drawn: Draw, clip: int, layout: Layout, keys: Keys
+) -> NDArray[np.float32]:
+    """What draw `clip` of a batch does to its skeleton; arguments and result as in `augment_clip`."""
+    first, frames = crop_frames(xyz.shape[1], drawn.crop[clip])
+    points = xyz.astype(np.float64)
+    if drawn.jitter:
+        points += drawn.jitter * noise(keys[clip : clip + 1], points.size).reshape(points.shape)
+    points = points[:, first : first + frames]  # (M, T', V, C)
+    if drawn.reverse[clip]:
+        points = points[:, ::-1]
+    if drawn.flip[clip]:
+        points = points[:, :, list(layout.mirror)]
+    depth = np.maximum(1 + points @ drawn.perspective[clip], NEAREST)
+    points = points @ drawn.linear[clip].T / depth[..., None] + drawn.shift[clip]
+    points[:, :, ~drawn.keep[clip]] = np.nan
+    return points.astype(np.float32)
+
+
+def crop_frames(frames: int, crop: NDArray[np.float64]) -> tuple[int, int]:
+    """First frame and number of frames (at least 1) of a crop (2,) of shares."""
+    count = max(1, round(float(crop[1]) * frames))
+    return min(round(float(crop[0]) * frames), frames - count), count
+
+
+def noise(keys: Keys, count: int) -> NDArray[np.float64]:
+    """(N, count) numbers of mean 0 and deviation 1: sums of four uniforms of 16 bits, as the kernels draw."""
+    words = bits(keys, Stream.JITTER, count)
+    total = sum((words >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48))
+    return (np.asarray(total, np.float64) - NOISE_MEAN) * NOISE_SCALE

@@ -1,0 +1,114 @@
+"""What goes into an input builder and what comes out of it: clips as plain arrays, batches as tensors.
+
+Axis letters: N clips, M persons, T frames, V joints, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class ClipArrays(NamedTuple):
+    """The poses of one clip.
+
+    Attributes:
+        xyz: (M, T, V, C) float32, C 2 (pixels of the frame) or 3 (metres); NaN where a joint is missing.
+        score: (M, T, V) float32 in 0..1, 0 where a joint is missing.
+        frame_hw: height and width of the frame in pixels; what 3D clips say here is not read.
+    """
+
+    xyz: NDArray[np.float32]
+    score: NDArray[np.float32]
+    frame_hw: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ModelBatch:
+    """What a network takes; rows are clip-major: all views of clip 0, then those of clip 1.
+
+    Attributes:
+        x: (N * views, M, T, V, C) for graphs, (N * views, C, T, H, W) for heatmaps.
+        present: (N * views, M) bool, who is there; None for heatmaps.
+        position: (N * views, T) float32 in -1..1, where in its clip a frame lies; None for heatmaps.
+        views: rows a clip.
+    """
+
+    x: Tensor
+    present: Tensor | None = None
+    position: Tensor | None = None
+    views: int = 1
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> ModelBatch:
+        """The same batch on a device."""
+
+        def moved(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device, non_blocking=non_blocking)
+
+        x = self.x.to(device, non_blocking=non_blocking)
+        return ModelBatch(x, moved(self.present), moved(self.position), self.views)
+
+
+class PackedClips(NamedTuple):
+    """Clips of different lengths and numbers of persons behind one another, as numba takes them.
+
+    Joint j of person m in frame t of clip n is row `start[n] + (m * frames[n] + t) * V + j`.
+
+    Attributes:
+        xyz: (rows, C) float32, NaN where a joint is missing.
+        score: (rows,) float32.
+        start: (N,) int64, first row of each clip.
+        persons: (N,) int64.
+        frames: (N,) int64.
+        frame_hw: (N, 2) int64.
+    """
+
+    xyz: NDArray[np.float32]
+    score: NDArray[np.float32]
+    start: NDArray[np.int64]
+    persons: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    frame_hw: NDArray[np.int64]
+
+
+def pack(clips: Sequence[ClipArrays], joints: int) -> PackedClips:
+    """Several clips in flat arrays; each number is copied once.
+
+    Args:
+        clips: at least one; a clip may have no persons, but has at least one frame.
+        joints: V that all must have.
+
+    Raises:
+        ValueError: no clip, another number of joints, a clip without frames, or clips of 2 and of 3
+            dimensions together; the message names the clip by its place.
+    """
+    if not clips:
+        raise ValueError("a batch needs at least one clip, got none")
+    shapes = [clip.xyz.shape for clip in clips]
+    channels = shapes[0][-1]
+    for place, shape in enumerate(shapes):
+        if len(shape) != 4 or shape[1] < 1 or shape[2] != joints or shape[3] != channels:
+            raise ValueError(
+                f"clip {place} of the batch: expected xyz (persons, frames >= 1, {joints}, {channels}), "
+                f"got {shape}; is it of another layout?"
+            )
+    sizes = np.array(shapes, np.int64)  # (N, 4)
+    xyz = np.concatenate([clip.xyz.reshape(-1) for clip in clips], dtype=np.float32)
+    score = np.concatenate([clip.score.reshape(-1) for clip in clips], dtype=np.float32)
+    rows = sizes[:, 0] * sizes[:, 1] * joints
+    if len(score) != rows.sum():
+        raise ValueError("score must be (persons, frames, joints), as xyz without its last axis")
+    return PackedClips(
+        xyz=xyz.reshape(-1, channels),  # (rows, C)
+        score=score,
+        start=np.cumsum(rows) - rows,
+        persons=np.ascontiguousarray(sizes[:, 0]),
+        frames=np.ascontiguousarray(sizes[:, 1]),
+        frame_hw=np.array([clip.frame_hw for clip in clips], np.int64),
+    )
