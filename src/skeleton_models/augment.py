@@ -51,6 +51,10 @@ class Augment:
         drop_joint_probability: of each joint to be missing throughout the clip.
         drop_part_probability: of one of `parts` to be missing throughout the clip.
         parts: of the layout that may be dropped; those that the layout lacks are left out.
+        drop_axis_probability: of one axis to be 0 throughout the clip (SkateFormer's recipe).
+        drop_block_probability: of some joints to be missing in some of the sampled frames, likewise.
+        block_joints: each joint's chance to be of the block, uniform.
+        block_frames: each sampled frame's chance to be of the block, uniform.
         crop_range: share of the clip's frames that is kept, at a random place.
         speed_range: pace at the clip's beginning when a sampling spans the clip (its pace then falls or
             rises evenly to 2 - speed at the end), or frames a step in a window; within 0..2.
@@ -74,6 +78,10 @@ class Augment:
     drop_joint_probability: float = 0.0
     drop_part_probability: float = 0.0
     parts: tuple[str, ...] = DEFAULT_PARTS
+    drop_axis_probability: float = 0.0
+    drop_block_probability: float = 0.0
+    block_joints: tuple[float, float] = (0.2, 0.6)
+    block_frames: tuple[float, float] = (0.25, 0.5)
     crop_range: tuple[float, float] = (1.0, 1.0)
     speed_range: tuple[float, float] = (1.0, 1.0)
     reverse_probability: float = 0.0
@@ -84,7 +92,7 @@ class Augment:
         amounts = [name for name in _AMOUNTS if not 0 <= getattr(self, name) < np.inf]
         problems = [f"{name} must lie in 0..1, got {getattr(self, name)}" for name in shares]
         problems += [f"{name} must be at least 0, got {getattr(self, name)}" for name in amounts]
-        for name, most in (("scale_range", np.inf), ("crop_range", 1.0), ("speed_range", 2.0)):
+        for name, most in _RANGES:
             low, high = getattr(self, name)
             if not 0 < low <= high <= most:
                 problems.append(f"{name} must be 0 < low <= high <= {most}, got {low}, {high}")
@@ -97,8 +105,10 @@ class Augment:
 
 
 _SHARES = ("flip_probability", "drop_joint_probability", "drop_part_probability", "reverse_probability",
-           "stretch")  # fmt: skip
+           "drop_axis_probability", "drop_block_probability", "stretch")  # fmt: skip
 _AMOUNTS = ("yaw_deg", "pitch_deg", "roll_deg", "shear", "shift", "jitter")
+_RANGES = (("scale_range", np.inf), ("crop_range", 1.0), ("speed_range", 2.0), ("block_joints", 1.0),
+           ("block_frames", 1.0))  # fmt: skip
 
 
 class Draw(NamedTuple):
@@ -114,6 +124,10 @@ class Draw(NamedTuple):
         perspective: (N, C) float64; zeros in three dimensions.
         flip: (N,) bool.
         keep: (N, V) bool, False for joints that are dropped; indices of the joints after the flip.
+        axis: (N,) int64, the axis that is set to 0; -1 for none.
+        block: (N, V) bool, the joints that are missing in a share of the sampled frames.
+        block_share: (N,) float64, that share; frame i of a row is of it where draw i of `Stream.BLOCK` is
+            below the share.
         crop: (N, 2) float64, first frame and number of frames as shares of the clip.
         speed: (N,) float64.
         reverse: (N,) bool.
@@ -125,6 +139,9 @@ class Draw(NamedTuple):
     perspective: NDArray[np.float64]
     flip: NDArray[np.bool_]
     keep: NDArray[np.bool_]
+    axis: NDArray[np.int64]
+    block: NDArray[np.bool_]
+    block_share: NDArray[np.float64]
     crop: NDArray[np.float64]
     speed: NDArray[np.float64]
     reverse: NDArray[np.bool_]
@@ -134,7 +151,8 @@ class Draw(NamedTuple):
 class Stream:
     """Streams of `random_keys` that are taken; a builder's own draws begin at `Stream.BUILDER`."""
 
-    FLIP, TURN, SCALE, STRETCH, SHEAR, SHIFT, JITTER, JOINTS, PART, CROP, SPEED, REVERSE = range(12)
+    FLIP, TURN, SCALE, STRETCH, SHEAR, SHIFT, JITTER = range(7)
+    JOINTS, PART, AXIS, BLOCK, BLOCK_JOINTS, BLOCK_SHARES, CROP, SPEED, REVERSE = range(7, 16)
     BUILDER = 64
 
 
@@ -146,6 +164,9 @@ def no_draw(count: int, channels: int, joints: int) -> Draw:
         perspective=np.zeros((count, channels)),
         flip=np.zeros(count, np.bool_),
         keep=np.ones((count, joints), np.bool_),
+        axis=np.full(count, -1, np.int64),
+        block=np.zeros((count, joints), np.bool_),
+        block_share=np.zeros(count),
         crop=np.tile([0.0, 1.0], (count, 1)),
         speed=np.ones(count),
         reverse=np.zeros(count, np.bool_),
@@ -169,12 +190,19 @@ def draw(augment: Augment, keys: Keys, layout: Layout, channels: int) -> Draw:
         raise ValueError(f"skeletons have 2 or 3 channels, got {channels}")
     flip = uniform(keys, Stream.FLIP, 1)[:, 0] < augment.flip_probability
     linear, perspective = _maps(augment, keys, flip, channels)
+    block, block_share = _blocks(augment, keys, len(layout.joints))
+    axis = uniform(keys, Stream.AXIS, 2)  # (N, 2): whether, and which
     return Draw(
         linear=linear,
         shift=uniform(keys, Stream.SHIFT, channels, -augment.shift, augment.shift),
         perspective=perspective,
         flip=flip,
         keep=_kept_joints(augment, keys, layout),
+        axis=np.where(
+            axis[:, 0] < augment.drop_axis_probability, (axis[:, 1] * channels).astype(np.int64), -1
+        ),
+        block=block,
+        block_share=block_share,
         crop=_crops(augment, keys),
         speed=uniform(keys, Stream.SPEED, 1, *augment.speed_range)[:, 0],
         reverse=uniform(keys, Stream.REVERSE, 1)[:, 0] < augment.reverse_probability,
@@ -229,6 +257,16 @@ def _kept_joints(augment: Augment, keys: Keys, layout: Layout) -> NDArray[np.boo
     return keep
 
 
+def _blocks(augment: Augment, keys: Keys, joints: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Joints (N, V) of the block, and its share (N,) of the frames: 0 where nothing is blocked."""
+    lows, highs = np.array([augment.block_joints, augment.block_frames]).T
+    share = uniform(keys, Stream.BLOCK_SHARES, 3)  # (N, 3): of joints, of frames, whether at all
+    blocked = share[:, 2] < augment.drop_block_probability
+    share = lows + share[:, :2] * (highs - lows)
+    block = (uniform(keys, Stream.BLOCK_JOINTS, joints) < share[:, :1]) & blocked[:, None]
+    return block, np.where(blocked, share[:, 1], 0.0)
+
+
 def _crops(augment: Augment, keys: Keys) -> NDArray[np.float64]:
     """(N, 2) first frame and number of frames, as shares of the clip."""
     share, place = uniform(keys, Stream.CROP, 2).T
@@ -270,7 +308,12 @@ def apply_draw(
         points = points[:, :, list(layout.mirror)]
     depth = np.maximum(1 + points @ drawn.perspective[clip], NEAREST)
     points = points @ drawn.linear[clip].T / depth[..., None] + drawn.shift[clip]
+    if drawn.axis[clip] >= 0:
+        points[..., drawn.axis[clip]] *= 0.0
     points[:, :, ~drawn.keep[clip]] = np.nan
+    blocked = uniform(keys[clip : clip + 1], Stream.BLOCK, points.shape[1])[0] < drawn.block_share[clip]
+    block_frames, block_joints = np.ix_(blocked, drawn.block[clip])
+    points[:, block_frames, block_joints] = np.nan
     return points.astype(np.float32)
 
 
