@@ -1,0 +1,110 @@
+"""What is minimised: one expression over log-probabilities of the actions, and its hierarchical terms.
+
+Axis letters: N clips, A actions, G body groups, E width of a label embedding.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fidget.training.recipe import LossTable
+
+
+def action_log_probs(outputs: Tensor, group_of: Tensor | None) -> Tensor:
+    """Log-probabilities of the actions (N, A) from a network's outputs.
+
+    Args:
+        outputs: (N, A) logits; with `group_of` (N, G + A): those of the groups, then those of the actions.
+        group_of: (A,) int64 group of each action for the soft hierarchy
+            P(action) = P(group) P(action | group), or None.
+    """
+    outputs = outputs.float()
+    if group_of is None:
+        return functional.log_softmax(outputs, dim=1)
+    groups = outputs.shape[1] - len(group_of)
+    group = functional.log_softmax(outputs[:, :groups], dim=1)  # (N, G)
+    action = outputs[:, groups:]  # (N, A)
+    return action - group_logsumexp(action, group_of, groups)[:, group_of] + group[:, group_of]
+
+
+def group_logsumexp(values: Tensor, group_of: Tensor, groups: int) -> Tensor:
+    """(N, A) to (N, G): the logarithm of each group's summed exponentials."""
+    member = group_of == torch.arange(groups, device=group_of.device)[:, None]  # (G, A)
+    return values[:, None].masked_fill(~member, -torch.inf).logsumexp(dim=2)
+
+
+class ActionLoss(nn.Module):
+    """The recipe's loss of a batch.
+
+    With q the target distribution (label smoothing spreads eps over all A actions) and p the adjusted
+    probabilities, the loss is `-sum_a q_a (1 - p_a)^gamma log p_a`: gamma 0 is cross-entropy, above 0 the focal
+    loss (Lin et al., ICCV 2017). Logit adjustment (Menon et al., ICLR 2021, eq. 10) adds tau times the log of
+    the class's share of the training clips to the log-probabilities, in training only. The two-level loss adds
+    the cross-entropy of the body group, whose probability is the sum over its actions.
+
+    Args:
+        table: the recipe's table.
+        class_counts: (A,) training clips of each class, all at least 1 where logits are adjusted.
+        group_of: (A,) group of each action, or None.
+        embeddings: (A, E) vectors of the labels for the label-embedding loss (Guo et al. 2024, MANet), or None.
+
+    Raises:
+        ValueError: a term needs groups or counts that are not there.
+    """
+
+    prior: Tensor
+    group_of: Tensor | None
+    embeddings: Tensor | None
+
+    def __init__(
+        self,
+        table: LossTable,
+        class_counts: Tensor,
+        group_of: Tensor | None = None,
+        embeddings: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        if (table.two_level_weight or table.soft_hierarchy) and group_of is None:
+            raise ValueError(
+                "two_level_weight and soft_hierarchy need a label tree with body groups; this protocol has none"
+            )
+        if table.logit_adjustment and int(class_counts.min()) < 1:
+            raise ValueError("logit_adjustment needs a training clip of every class; a class has none")
+        self.table = table
+        prior = (class_counts.double() / class_counts.sum()).clamp(min=1e-12).log().float()
+        self.register_buffer("prior", prior, persistent=False)
+        self.register_buffer("group_of", group_of, persistent=False)
+        self.register_buffer("embeddings", embeddings, persistent=False)
+
+    def forward(self, log_probs: Tensor, labels: Tensor, embedded: Tensor | None = None) -> Tensor:
+        """The mean loss.
+
+        Args:
+            log_probs: (N, A), of `action_log_probs`.
+            labels: (N,) int64.
+            embedded: (N, E), the features as label embeddings.
+        """
+        table = self.table
+        if table.logit_adjustment:
+            log_probs = functional.log_softmax(log_probs + table.logit_adjustment * self.prior, dim=1)
+        loss = self._of_actions(log_probs, labels)
+        if table.two_level_weight and self.group_of is not None:
+            groups = int(self.group_of.max()) + 1
+            group = group_logsumexp(log_probs, self.group_of, groups)  # (N, G)
+            loss = loss + table.two_level_weight * functional.nll_loss(group, self.group_of[labels])
+        if embedded is not None and self.embeddings is not None:
+            distance = functional.mse_loss(embedded.float(), self.embeddings[labels])
+            loss = loss + table.label_embedding_weight * distance
+        return loss
+
+    def _of_actions(self, log_probs: Tensor, labels: Tensor) -> Tensor:
+        smoothing = self.table.label_smoothing
+        weighted = log_probs
+        if self.table.kind == "focal":
+            weighted = log_probs * (1 - log_probs.exp()).clamp(min=0) ** self.table.focal_gamma
+        loss = -weighted.gather(1, labels[:, None])[:, 0]  # (N,)
+        if smoothing:
+            loss = (1 - smoothing) * loss - smoothing * weighted.mean(dim=1)
+        return loss.mean()

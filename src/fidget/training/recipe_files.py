@@ -1,0 +1,12 @@
+"""The recipes that come with Fidget, as text; needs nothing but the standard library."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+
+def shipped_recipes() -> dict[str, str]:
+    """Names of the recipes that come with Fidget, and their text."""
+    folder = resources.files("fidget.training") / "recipes"
+    files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return {name.removesuffix(".toml"): (folder / name).read_text(encoding="utf-8") for name in files}
