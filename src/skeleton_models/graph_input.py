@@ -1,0 +1,265 @@
+"""Clips to the input of graph networks: sampled, normalised and augmented joints, bones and their motion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from poses.layout import Layout
+from poses.sampling import Convention
+from skeleton_models.augment import Augment, Draw, draw, no_draw
+from skeleton_models.clip_arrays import ClipArrays, ModelBatch, PackedClips, pack
+from skeleton_models.frame_sampling import SAMPLINGS, Sampling, test_positions, training_positions
+from skeleton_models.graph import bone_pairs
+from skeleton_models.graph_normalise import (
+    NORMALISATIONS,
+    Anchors,
+    Landmarks,
+    Normalise,
+    find_anchors,
+    landmarks,
+)
+from skeleton_models.graph_streams import Options, compose, write_rows
+from skeleton_models.random_keys import Keys
+
+Stream = Literal["joint", "bone", "joint_motion", "bone_motion", "bone2", "bone2_motion"]
+STREAMS: tuple[Stream, ...] = ("joint", "bone", "joint_motion", "bone_motion", "bone2", "bone2_motion")
+
+# Where pyskl's (and CTR-GCN's) bones differ from the layout's tree: joint -> the joint subtracted.
+_PYSKL_BONES = {
+    "coco17": {"left_hip": "nose", "right_hip": "nose"},
+    "ntu25": {"left_hand_tip": "left_thumb4", "right_hand_tip": "right_thumb4"},
+}
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """Builds (N, M, T, V, C) batches; plain settings, no state.
+
+    Normalisations, each a function of the whole clip, never of one frame:
+
+    * `none`: coordinates as they are.
+    * `pyskl2d`: the picture's width and height to -1..1 (PreNormalize2D, mode `fix`); persons in the
+      clip's order.
+    * `pyskl3d`: frames without the first person left out, spine of the first frame to the origin and
+      upright, shoulders along x (PreNormalize3D).
+    * `ctrgcn_ucla`: after the augmentation, each axis of each person's clip stretched to -1..1 (CTR-GCN's
+      feeder for Northwestern-UCLA).
+    * `torso`: the middle of the hips (mean over the frames, or the first) to the origin, the median length
+      of the torso to 1; by joint name, so for every layout; without hips the mean of all joints and their
+      root mean square distance.
+    * `mmn`: the box of the clip to -1..1 along each axis, before the augmentation (MMN's feeder).
+
+    Attributes:
+        layout: the joint set of the clips.
+        frames: T.
+        streams: in the order of their channels.
+        persons: M; the persons seen in most frames come first, absent ones are zeros.
+        normalise: see above.
+        confidence: one more channel a stream: the joint's score, the mean of both for bones and motion.
+        sampling: see `frame_sampling.training_positions`.
+        test_clips: views of a clip in evaluation.
+        test_flip: as many again, mirrored.
+        augment: of training.
+        motion: `clip` steps to the clip's next frame (pyskl), `sampled` to the next frame taken (CTR-GCN).
+        missing: `masked` makes 0 of every difference that a missing joint is part of; `filled` puts it at
+            0 first, as the published code does.
+        bones: `layout` follows its tree, `pyskl` the pairs of pyskl's checkpoints where they differ.
+        min_score: a joint with this score or less is missing; 0.01 in pyskl.
+        centre: of `torso`.
+        align_yaw: turn 3D clips of `torso` and `ctrgcn_ucla` so that shoulders and hips lie along x.
+        convention: whose test clips.
+        threads: that share the rows of a batch.
+
+    Raises:
+        ValueError: a setting that does not exist or a number below 1; all are named at once.
+    """
+
+    layout: Layout
+    frames: int
+    streams: tuple[Stream, ...] = ("joint",)
+    persons: int = 1
+    normalise: Normalise = "torso"
+    confidence: bool = False
+    sampling: Sampling = "uniform"
+    test_clips: int = 1
+    test_flip: bool = False
+    augment: Augment = field(default_factory=Augment)
+    motion: Literal["clip", "sampled"] = "clip"
+    missing: Literal["masked", "filled"] = "masked"
+    bones: Literal["layout", "pyskl"] = "layout"
+    min_score: float = 0.0
+    centre: Literal["mean", "first"] = "mean"
+    align_yaw: bool = False
+    convention: Convention = "pyskl"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} must be at least 1, got {getattr(self, name)}"
+            for name in ("frames", "persons", "test_clips", "threads")
+            if getattr(self, name) < 1
+        ]
+        choices = {
+            "normalise": NORMALISATIONS, "sampling": SAMPLINGS, "motion": ("clip", "sampled"),
+            "missing": ("masked", "filled"), "bones": ("layout", "pyskl"), "centre": ("mean", "first"),
+            "convention": ("pyskl", "mmaction2"),
+        }  # fmt: skip
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                problems.append(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        unknown = [stream for stream in self.streams if stream not in STREAMS]
+        if unknown or not self.streams:
+            problems.append(f"streams must be some of {', '.join(STREAMS)}, got {self.streams}")
+        if problems:
+            raise ValueError("graph input: " + "; ".join(problems))
+
+    def channels(self, dimensions: int) -> int:
+        """C of the batches, from clips of 2 or 3 dimensions: a network's `in_channels`."""
+        return len(self.streams) * (dimensions + self.confidence)
+
+    def batch(self, clips: Sequence[ClipArrays], keys: Keys | None) -> ModelBatch:
+        """The batch of some clips.
+
+        Args:
+            clips: at least one, all of 2 or all of 3 dimensions; a clip without persons becomes zeros.
+            keys: (N,) one a clip for training (`random_keys.clip_keys`), or None for evaluation: no
+                augmentation, `test_clips` views a clip and their mirror images.
+
+        Raises:
+            ValueError: clips of another layout, or a normalisation that does not fit their dimensions.
+        """
+        packed = pack(clips, len(self.layout.joints))
+        dimensions = packed.xyz.shape[1]
+        wanted = {"pyskl2d": 2, "pyskl3d": 3}.get(self.normalise, dimensions)
+        if dimensions != wanted or dimensions not in (2, 3):
+            raise ValueError(
+                f"normalise {self.normalise!r} needs {wanted} dimensions, the clips have {dimensions}; "
+                "choose 'torso', which takes 2 and 3"
+            )
+        anchors = find_anchors(
+            packed, self.normalise, self._landmarks, joints=len(self.layout.joints), persons=self.persons,
+            min_score=self.min_score, centre=self.centre, align_yaw=self.align_yaw,
+            vertical=self.augment.vertical,
+        )  # fmt: skip
+        if keys is None:
+            drawn, positions = self._test_views(anchors.count, dimensions)
+        elif len(keys) != len(clips):
+            raise ValueError(f"expected one key a clip ({len(clips)}), got {len(keys)}")
+        else:
+            drawn = self._draw(keys, dimensions)
+            positions = training_positions(self.sampling, keys, anchors.count, self.frames, drawn)
+        return self._write(packed, anchors, drawn, positions, keys)
+
+    def split(self, x: Tensor) -> list[Tensor]:
+        """Views of a batch (N, M, T, V, C), one of each stream."""
+        return list(x.chunk(len(self.streams), dim=-1))
+
+    def _draw(self, keys: Keys, dimensions: int) -> Draw:
+        if self.augment == Augment(vertical=self.augment.vertical):
+            return no_draw(len(keys), dimensions, len(self.layout.joints))
+        return draw(self.augment, keys, self.layout, dimensions)
+
+    def _test_views(self, counts: NDArray[np.int64], dimensions: int) -> tuple[Draw, NDArray[np.float64]]:
+        """Draws and positions (N * views, T) of evaluation: the test clips, then their mirror images."""
+        views = [
+            test_positions(self.sampling, int(n), self.frames, self.test_clips, self.convention)
+            for n in counts
+        ]
+        positions = np.stack(views)  # (N, test_clips, T)
+        flips = [False] * self.test_clips
+        if self.test_flip:
+            positions, flips = np.concatenate([positions, positions], axis=1), [*flips, *[True] * len(flips)]
+        rows = positions.shape[0] * positions.shape[1]
+        drawn = no_draw(rows, dimensions, len(self.layout.joints))
+        if self.test_flip:
+            drawn.flip[:] = np.tile(flips, len(counts))
+            drawn.linear[drawn.flip, 0, 0] = -1.0
+        return drawn, positions.reshape(rows, self.frames)
+
+    def _write(
+        self,
+        packed: PackedClips,
+        anchors: Anchors,
+        drawn: Draw,
+        positions: NDArray[np.float64],
+        keys: Keys | None,
+    ) -> ModelBatch:
+        """Run the kernel over the rows."""
+        rows, clips, dimensions = len(positions), len(packed.start), packed.xyz.shape[1]
+        views = rows // clips
+        row_anchors = anchors
+        if views > 1:
+            names = ("origin", "matrix", "unit")
+            repeated = {name: np.repeat(getattr(anchors, name), views, axis=0) for name in names}
+            row_anchors = anchors._replace(**repeated)
+        v = len(self.layout.joints)
+        x = torch.empty(rows, self.persons, self.frames, v, self.channels(dimensions))  # (rows, M, T, V, C)
+        row_keys = np.zeros(0, np.uint64) if keys is None else keys
+        arguments = (
+            views, packed, anchors, compose(row_anchors, drawn), self._options, row_keys, positions,
+            x.numpy(),
+        )  # fmt: skip
+        threads = min(self.threads, rows)
+        if threads == 1:
+            write_rows(0, rows, *arguments)
+        else:
+            bounds = [rows * k // threads for k in range(threads + 1)]
+            pool = _pool(threads)
+            parts = [pool.submit(write_rows, a, b, *arguments) for a, b in pairwise(bounds)]
+            for part in parts:
+                part.result()
+        present = torch.from_numpy(anchors.order >= 0)
+        place = 2 * positions / np.repeat(anchors.count, views)[:, None] - 1
+        return ModelBatch(
+            x=x,
+            present=present.repeat_interleave(views, 0) if views > 1 else present,  # (rows, M)
+            position=torch.from_numpy(place.astype(np.float32)),  # (rows, T)
+            views=views,
+        )
+
+    @cached_property
+    def _landmarks(self) -> Landmarks:
+        return landmarks(self.layout)
+
+    @cached_property
+    def _options(self) -> Options:
+        pairs = np.full((len(self.streams), len(self.layout.joints)), -1, np.int64)
+        for place, stream in enumerate(self.streams):
+            if stream.startswith("bone"):
+                pairs[place] = bone_pairs(self.layout, 2 if stream.startswith("bone2") else 1)[:, 1]
+                if self.bones == "pyskl" and not stream.startswith("bone2"):
+                    for joint, other in _PYSKL_BONES.get(self.layout.name, {}).items():
+                        pairs[place, self.layout.index(joint)] = self.layout.index(other)
+        return Options(
+            mirror=np.array(self.layout.mirror, np.int64),
+            pairs=pairs,
+            moves=np.array([stream.endswith("motion") for stream in self.streams]),
+            min_score=np.float32(self.min_score),
+            confidence=self.confidence,
+            fill=self.missing == "filled",
+            clip_motion=self.motion == "clip",
+            between=self.sampling == "linear",
+            stretch_box=self.normalise == "ctrgcn_ucla",
+        )
+
+
+_POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads of this process; a forked process makes its own."""
+    key = (os.getpid(), threads)
+    if key not in _POOLS:
+        _POOLS[key] = ThreadPoolExecutor(threads, thread_name_prefix="graph-input")
+    return _POOLS[key]
