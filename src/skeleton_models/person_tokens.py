@@ -46,7 +46,7 @@ class FeedForward(nn.Sequential):
 
 
 class Stem(nn.Module):
-    """Coordinates to features, and where and when each joint is ("Skate-Embedding", section 3.4).
+    """Coordinates to features, and where and when each joint is ("Skate-Embedding").
 
     A sinusoid of the frame's position times a learned vector of each joint is added.
     """

@@ -1,8 +1,8 @@
 """SkateFormer: attention within partitions of joints and frames (Do and Kim, ECCV 2024).
 
-A block splits its channels in five (section 3.2): graph convolution over the joints, temporal convolution,
-and attention of four kinds: between near or distant joints, in near or distant frames. Joints stand in slots,
-ordered part by part, see `skate_partition`. Four stages, each after the first with half the frames.
+A block splits its channels in six: graph convolution over the joints, temporal convolution, and attention of
+four kinds, between near or distant joints in near or distant frames. Joints stand in slots, ordered part by
+part, see `skate_partition`. Four stages, each after the first with half the frames.
 
 As in the published code, queries are scaled by one over the root of the number of heads, not of their width,
 and frame positions in -1..1 enter the sinusoids as they are. It lays out one bias otherwise than the paper,
@@ -82,9 +82,8 @@ class PartitionAttention(nn.Module):
         split = qkv.reshape(p, *time, *slots, 3, self.heads, -1)
         split = split.permute(5, 0, out_t, out_v, 6, in_t, in_v, 7)
         area = self.frames * self.joints
-        query, key, value = split.reshape(3, -1, self.heads, area, split.shape[-1]).unbind(
-            0
-        )  # (B, h, area, d)
+        tokens = split.reshape(3, -1, self.heads, area, split.shape[-1])  # (3, B, h, area, d)
+        query, key, value = tokens.unbind(0)
         score = (query * self.heads**-0.5) @ key.transpose(-2, -1) + self._bias()  # (B, h, area, area)
         weight = F.dropout(score.softmax(dim=-1), self.dropout, self.training)
         mixed = (weight @ value).reshape(split.shape[1:])  # (P, out_t, out_v, h, in_t, in_v, d)
@@ -93,7 +92,7 @@ class PartitionAttention(nn.Module):
 
 
 class SkateBlock(nn.Module):
-    """One block (figure 3): convolutions and four kinds of attention side by side, then a feed-forward.
+    """One block: convolutions and four kinds of attention side by side, then a feed-forward.
 
     Args:
         channels: a multiple of heads.

@@ -1,0 +1,346 @@
+"""MMN, the motion-guided modulation network for micro-actions (Gu et al., ACM MM 2025, arXiv 2507.21977).
+
+Differences of features over time steer a graph convolution over joints (motion-guided skeletal modulation,
+MSM) and a temporal convolution (motion-guided temporal modulation, MTM) through scales and shifts; four time
+scales are modulated each on its own and aggregated (motion consistency learning).
+
+The default follows the paper's description and its figure of the framework; `as_released=True` is the
+published code (momiji-bit/MMN), which differs in this:
+
+1. MSM: its graph "convolution" multiplies each joint by the sum of its column of the adjacency and mixes no
+   joints. Paper: joint v receives the sum over w of A[v, w] times the motion of w.
+2. Aggregation: modulated features only feed the gate, and the gate weighs the features before modulation.
+   Paper: the modulated features themselves are aggregated.
+3. After the aggregation the code has a linear layer, the figure layer norm and a linear layer.
+
+The code's augmentation of coordinates never reaches the network either; that is no matter of this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from poses.layout import Layout
+from skeleton_models.checkpoint import NameRules
+from skeleton_models.person_tokens import DropPath, FeedForward, HalveFrames, PersonTokens, Stem
+
+
+class MotionFeatures(nn.Module):
+    """Difference to the next frame (the last one twice), and a temporal convolution of each channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0), groups=channels, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(P, C, T, V) to the same shape."""
+        step = x[:, :, 1:] - x[:, :, :-1]  # (P, C, T - 1, V)
+        return F.gelu(self.bn(self.conv(torch.cat((step, step[:, :, -1:]), dim=2))))
+
+
+class SkeletalModulation(nn.Module):
+    """MSM: scales and shifts from the motion of the joints that a learned graph connects.
+
+    Args:
+        channels: of the motion.
+        out_channels: of the features to modulate.
+        joints: of all persons in one sample.
+        as_released: difference 1 of the module docstring.
+    """
+
+    def __init__(self, channels: int, out_channels: int, joints: int, as_released: bool) -> None:
+        super().__init__()
+        self.graph = nn.Parameter(torch.eye(joints))
+        self.linear = nn.Linear(channels, 2 * out_channels)
+        self.bn = nn.BatchNorm2d(2 * out_channels)
+        self.as_released = as_released
+
+    def forward(self, motion: Tensor) -> tuple[Tensor, Tensor]:
+        """(P, C, T, V) motion to scale and shift, each (P, C', T, V)."""
+        mixed = motion * self.graph.sum(dim=0) if self.as_released else motion @ self.graph.T
+        control = self.linear(mixed.permute(0, 2, 3, 1)).tanh()  # (P, T, V, 2C')
+        scale, shift = self.bn(control.permute(0, 3, 1, 2)).chunk(2, dim=1)
+        return scale, shift
+
+
+class TemporalModulation(nn.Module):
+    """MTM: scales and shifts from the motion in neighbouring frames."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 2 * out_channels, (3, 1), padding=(1, 0))
+        self.bn = nn.BatchNorm2d(2 * out_channels)
+
+    def forward(self, motion: Tensor) -> tuple[Tensor, Tensor]:
+        """(P, C, T, V) motion to scale and shift, each (P, C', T, V)."""
+        scale, shift = self.bn(self.conv(motion).tanh()).chunk(2, dim=1)
+        return scale, shift
+
+
+def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """(P, C, T, V) with mean 0 and deviation 1 of each channel over (T, V), then scaled and shifted."""
+    centred = x - x.mean(dim=(2, 3), keepdim=True)
+    variance = centred.square().sum(dim=(2, 3), keepdim=True) / (x.shape[2] * x.shape[3] - 1)
+    deviation = variance.clamp(min=1e-12).sqrt()  # a channel that never changes has a gradient, too
+    return centred / (deviation + 1e-6) * (1 + scale) + shift
+
+
+class MotionBlock(nn.Module):
+    """The motion-guided skeletal-temporal former: both convolutions, their modulation, and a feed-forward.
+
+    Args:
+        channels: a multiple of 4 * heads.
+        joints: of all persons in one sample.
+        heads: groups of channels with a graph of their own.
+        kernel: frames of the temporal convolution.
+        mlp_ratio: hidden width of the feed-forward layers over their width.
+        feature_dropout: after the projection and in the feed-forward.
+        drop_path: probability to leave a residual branch out.
+        as_released: see the module docstring.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        joints: int,
+        heads: int,
+        kernel: int,
+        mlp_ratio: float,
+        feature_dropout: float,
+        drop_path: float,
+        as_released: bool,
+    ) -> None:
+        super().__init__()
+        half, quarter = channels // 2, channels // 4
+        self.as_released = as_released
+        self.norm = nn.LayerNorm(channels)
+        self.split = nn.Linear(channels, channels)
+        self.graph = nn.Parameter(nn.init.trunc_normal_(torch.empty(heads, joints, joints), std=0.02))
+        self.temporal = nn.Conv2d(quarter, quarter, (kernel, 1), padding=(kernel // 2, 0), groups=heads)
+        self.motion = MotionFeatures(half)
+        self.skeletal_modulation = SkeletalModulation(half, quarter, joints, as_released)
+        self.temporal_modulation = TemporalModulation(half, quarter)
+        self.gate = nn.Sequential(
+            nn.Conv2d(channels, quarter, 1, bias=False),
+            nn.BatchNorm2d(quarter),
+            nn.ReLU(),
+            nn.Conv2d(quarter, 3, 1, bias=False),
+            nn.Sigmoid(),
+        )
+        self.aggregate = nn.Sequential(
+            nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels), nn.GELU()
+        )
+        self.merge_norm = nn.Identity() if as_released else nn.LayerNorm(channels)
+        self.merge = nn.Sequential(nn.Linear(channels, channels), nn.Dropout(feature_dropout))
+        self.feed_norm = nn.LayerNorm(channels)
+        self.feed = FeedForward(channels, int(mlp_ratio * channels), feature_dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(P, T, V, C) to the same shape."""
+        quarter = x.shape[-1] // 4
+        split = self.split(self.norm(x)).permute(0, 3, 1, 2)  # (P, C, T, V)
+        skeletal, temporal, motion = split.split((quarter, quarter, 2 * quarter), dim=1)
+        skeletal = skeletal.unflatten(1, (self.graph.shape[0], -1))  # (P, H, C / 4H, T, V)
+        skeletal = torch.einsum("phctu,hvu->phctv", skeletal, self.graph).flatten(1, 2)  # (P, C / 4, T, V)
+        temporal = self.temporal(temporal)  # (P, C / 4, T, V)
+        motion = self.motion(motion)  # (P, C / 2, T, V)
+        guided = (
+            modulate(temporal, *self.temporal_modulation(motion)),
+            modulate(skeletal, *self.skeletal_modulation(motion)),
+            motion,
+        )
+        gates = self.gate(torch.cat(guided, dim=1)).chunk(3, dim=1)  # each (P, 1, T, V)
+        parts = (temporal, skeletal, motion) if self.as_released else guided
+        weighed = torch.cat([part * gate for part, gate in zip(parts, gates, strict=True)], dim=1)
+        merged = self.merge_norm(self.aggregate(weighed).permute(0, 2, 3, 1))  # (P, T, V, C)
+        x = x + self.drop_path(self.merge(merged))
+        fed: Tensor = self.drop_path(self.feed(self.feed_norm(x)))  # (P, T, V, C)
+        return x + fed
+
+
+class MotionConsistency(nn.Module):
+    """Time scales brought to the coarsest, and summed with a weight for each scale, joint and frame.
+
+    Args:
+        channels: of all scales.
+        scales: how many; each has half the frames of the one before.
+        dropout: of the sum.
+    """
+
+    def __init__(self, channels: int, scales: int, dropout: float) -> None:
+        super().__init__()
+        strides = [2**power for power in range(scales - 1, 0, -1)]
+        self.scales = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, channels, (stride, 1), (stride, 1)), nn.BatchNorm2d(channels), nn.ReLU()
+            )
+            for stride in strides
+        )
+        self.scales.append(nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU()))
+        self.gate = nn.Sequential(
+            nn.Conv2d(scales * channels, channels, 1),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, scales, 1),
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.residual = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """(P, T / 2 ** i, V, C) of scale i to (P, C, T', V) with the last scale's T'."""
+        coarse = [
+            scale(x.permute(0, 3, 1, 2)) for scale, x in zip(self.scales, features, strict=True)
+        ]  # each (P, C, T', V)
+        weights = self.gate(torch.cat(coarse, dim=1)).softmax(dim=1).chunk(len(coarse), dim=1)
+        weighed = [weight * x for weight, x in zip(weights, coarse, strict=True)]
+        total: Tensor = self.dropout(torch.stack(weighed).sum(dim=0)) + self.residual(coarse[-1])
+        return total
+
+
+class MMN(PersonTokens):
+    """The network; defaults are the published configuration for MA-52 (44 joints there, any layout here).
+
+    Args:
+        num_classes: width of the logits.
+        layout: any joint set; `coco_wholebody133/micro44` is the nearest to the paper's.
+        in_channels: channels of a joint; published: 2.
+        persons: joined on the joint axis where more than one, see `PersonTokens`.
+        depths: blocks of each time scale.
+        channels: width of all blocks.
+        heads: see `MotionBlock`.
+        kernel: frames of the temporal convolutions.
+        mlp_ratio: hidden width of the feed-forward layers over their width.
+        dropout: before the classifier.
+        feature_dropout: within blocks.
+        consistency_dropout: of the aggregated time scales.
+        drop_path: of the last scale's last block; falls linearly to 0 at the first scale's first.
+        as_released: the published code to the letter, see the module docstring; published checkpoints need
+            it.
+
+    Raises:
+        ValueError: the width is no multiple of four times the heads.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        layout: Layout,
+        in_channels: int = 3,
+        persons: int = 1,
+        depths: Sequence[int] = (3, 3, 3, 3),
+        channels: int = 96,
+        heads: int = 4,
+        kernel: int = 3,
+        mlp_ratio: float = 2.0,
+        dropout: float = 0.1,
+        feature_dropout: float = 0.0,
+        consistency_dropout: float = 0.1,
+        drop_path: float = 0.3,
+        as_released: bool = False,
+    ) -> None:
+        if channels % (4 * heads) or not depths:
+            raise ValueError(
+                f"MMN needs channels a multiple of 4 * heads and at least one scale, "
+                f"got channels {channels}, heads {heads}, depths {tuple(depths)}"
+            )
+        super().__init__(
+            num_classes=num_classes,
+            num_features=channels,
+            persons=persons,
+            order=range(len(layout.joints)),
+            dropout=dropout,
+        )
+        joints = persons * len(layout.joints)
+        self.frame_multiple = 2 ** (len(depths) - 1)
+        self.stem = Stem(in_channels, channels, joints)
+        rates = iter(torch.linspace(0.0, drop_path, sum(depths)).tolist())
+        self.scales = nn.ModuleList(
+            nn.Sequential(
+                *(
+                    MotionBlock(
+                        channels,
+                        joints=joints,
+                        heads=heads,
+                        kernel=kernel,
+                        mlp_ratio=mlp_ratio,
+                        feature_dropout=feature_dropout,
+                        drop_path=next(rates),
+                        as_released=as_released,
+                    )
+                    for _ in range(depth)
+                )
+            )
+            for depth in depths
+        )
+        self.halve = nn.ModuleList(
+            HalveFrames(channels, channels, kernel, padding="replicate") for _ in depths[1:]
+        )
+        self.consistency = MotionConsistency(channels, len(depths), consistency_dropout)
+
+    def person_features(self, x: Tensor, position: Tensor) -> Tensor:
+        """(P, T, V, C) joints and (P or 1, T) positions to (P, num_features).
+
+        Raises:
+            ValueError: T does not halve to at least two frames on the last scale.
+        """
+        frames = x.shape[1]
+        if frames % self.frame_multiple or frames < 2 * self.frame_multiple:
+            raise ValueError(
+                f"MMN with {len(self.scales)} time scales needs a multiple of {self.frame_multiple} frames, "
+                f"at least {2 * self.frame_multiple}, got {frames}; sample so many, or give fewer `depths`"
+            )
+        x = self.stem(x, position)
+        features = [self.scales[0](x)]
+        for halve, blocks in zip(self.halve, self.scales[1:], strict=True):
+            x = halve(x)
+            features.append(blocks(x))
+        pooled: Tensor = self.consistency(features).mean(dim=(2, 3))  # (P, C)
+        return pooled
+
+
+def mmn(*, num_classes: int, layout: Layout, in_channels: int = 3, **options: Any) -> MMN:
+    """MMN as its paper describes it; `as_released=True` as published. Options of `MMN`."""
+    return MMN(num_classes=num_classes, layout=layout, in_channels=in_channels, **options)
+
+
+PUBLISHED_NAMES: dict[str, NameRules] = {
+    "mmn": (
+        (r"^projection\.", "stem.project."),
+        (r"^STPE$", "stem.joints"),
+        (r"^DSs\.(\d+)\.reduction\.", r"halve.\1.conv."),
+        (r"^DSs\.(\d+)\.bn\.", r"halve.\1.bn."),
+        (r"^MFM\.(\d+)\.blocks\.", r"scales.\1."),
+        (r"\.norm_1\.", ".norm."),
+        (r"\.norm_2\.", ".feed_norm."),
+        (r"\.mapping\.", ".split."),
+        (r"\.gconv$", ".graph"),
+        (r"\.tconv\.", ".temporal."),
+        (r"\.Motion\.0\.", ".motion.conv."),
+        (r"\.Motion\.1\.", ".motion.bn."),
+        (r"\.MSM\.adj$", ".skeletal_modulation.graph"),
+        (r"\.MSM\.fc\.", ".skeletal_modulation.linear."),
+        (r"\.MSM\.bn\.", ".skeletal_modulation.bn."),
+        (r"\.MTM\.0\.", ".temporal_modulation.conv."),
+        (r"\.MTM\.2\.", ".temporal_modulation.bn."),
+        (r"\.aggregation_gate\.", ".gate."),
+        (r"\.aggregation\.", ".aggregate."),
+        (r"\.proj\.", ".merge.0."),
+        (r"\.mlp\.fc1\.", ".feed.0."),
+        (r"\.mlp\.fc2\.", ".feed.3."),
+        (r"^fusion\.down1\.", "consistency.scales.0."),
+        (r"^fusion\.down2\.", "consistency.scales.1."),
+        (r"^fusion\.down3\.", "consistency.scales.2."),
+        (r"^fusion\.f4_proc\.", "consistency.scales.3."),
+        (r"^fusion\.gate_conv\.", "consistency.gate."),
+        (r"^fusion\.res_conv\.", "consistency.residual."),
+    )
+}
