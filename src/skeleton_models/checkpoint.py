@@ -53,6 +53,8 @@ def rename(state: Mapping[str, Tensor], rules: NameRules) -> dict[str, Tensor]:
 def load_exactly(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load a state dict that must fit entry by entry.
 
+    Trailing axes of length 1 do not count: a 1x1 convolution and a linear layer hold the same weights.
+
     Raises:
         ValueError: entries are missing, left over or of another shape; the message names them.
     """
@@ -62,7 +64,7 @@ def load_exactly(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     misfits = [
         f"{name}: expected {tuple(own[name].shape)}, got {tuple(state[name].shape)}"
         for name in sorted(own.keys() & state.keys())
-        if own[name].shape != state[name].shape
+        if _without_trailing_ones(own[name].shape) != _without_trailing_ones(state[name].shape)
     ]
     problems = [
         f"{what} ({len(names)}): {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}"
@@ -75,4 +77,11 @@ def load_exactly(model: nn.Module, state: Mapping[str, Tensor]) -> None:
             + "; ".join(problems)
             + "; check the model's options (layout, classes, width) against the checkpoint's"
         )
-    model.load_state_dict(dict(state))
+    model.load_state_dict({name: tensor.reshape(own[name].shape) for name, tensor in state.items()})
+
+
+def _without_trailing_ones(shape: torch.Size) -> tuple[int, ...]:
+    sizes = list(shape)
+    while sizes and sizes[-1] == 1:
+        sizes.pop()
+    return tuple(sizes)

@@ -154,7 +154,8 @@ def k_adjacency(layout: Layout, k: int, with_self: bool) -> NDArray[np.float32]:
     if k < 0:
         raise ValueError(f"k must be 0 or more, got {k}")
     hops = hop_distance(layout)
-    return ((hops == k) | (with_self & (hops == 0))).astype(np.float32)
+    apart: NDArray[np.bool_] = (hops == k) | (with_self & (hops == 0))
+    return apart.astype(np.float32)
 
 
 def normalise_digraph(matrix: NDArray[np.float32]) -> NDArray[np.float32]:

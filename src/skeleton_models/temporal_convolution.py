@@ -1,0 +1,149 @@
+"""Convolutions over time that several papers share, and the merging of pointwise branches into one.
+
+Axis letters: P persons of all clips together, C channels, T frames, V joints. Tensors are (P, C, T, V); they
+are fast in channels-last memory, right in any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skeleton_models.checkpoint import NameRules
+
+MULTI_BRANCH_NAMES: NameRules = (
+    (r"\.branches\.(\d+)\.0\.", r".reduce.\1."),
+    (r"\.branches\.(\d+)\.1\.", r".reduce_bn.\1."),
+    (r"\.branches\.(\d+)\.3\.conv\.", r".dilated.\1."),
+    (r"\.branches\.\d+\.(weight|bias)$", r".pointwise.\1"),
+    (r"\.transform\.0\.", ".join_bn."),
+    (r"\.transform\.2\.", ".join."),
+)
+"""PYSKL's and MMAction2's entries of `MultiBranchTemporal` (`mstcn`)."""
+
+
+class TemporalConvolution(nn.Module):
+    """Convolution over frames, batch norm, dropout (`unit_tcn` of the published code)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int = 9, stride: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, (kernel, 1), (stride, 1), (kernel // 2, 0))
+        self.bn = nn.BatchNorm2d(out_channels)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(P, C, T, V) to (P, C', ceil(T / stride), V)."""
+        dropped: Tensor = self.drop(self.bn(self.conv(x)))
+        return dropped
+
+
+def merged_pointwise(x: Tensor, convs: Sequence[nn.Conv2d], norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+    """The outputs of several (1x1 convolution, batch norm), side by side, computed as one.
+
+    Exact in training too: batch norm knows each channel for itself. The running statistics of every norm are
+    kept as if it had run alone.
+
+    Args:
+        x: (P, C, T, V).
+        convs: 1x1 convolutions from C channels, with biases.
+        norms: one per convolution, alike in momentum and eps.
+
+    Returns:
+        (P, sum of the convolutions' channels, T, V).
+    """
+    weight = torch.cat([conv.weight for conv in convs])
+    bias = torch.cat([conv.bias for conv in convs if conv.bias is not None])
+    return merged_batch_norm(functional.conv2d(x, weight, bias), norms)
+
+
+def merged_batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+    """Several batch norms over consecutive groups of channels, computed as one.
+
+    Args:
+        x: (P, C, T, V), C the sum of the norms' channels.
+        norms: alike in momentum and eps, all with running statistics.
+
+    Returns:
+        (P, C, T, V).
+    """
+    mean = torch.cat([_tensor(norm.running_mean) for norm in norms])
+    variance = torch.cat([_tensor(norm.running_var) for norm in norms])
+    weight = torch.cat([norm.weight for norm in norms])
+    bias = torch.cat([norm.bias for norm in norms])
+    training = norms[0].training
+    y = functional.batch_norm(
+        x, mean, variance, weight, bias, training, norms[0].momentum or 0.0, norms[0].eps
+    )
+    if training:
+        widths = [norm.num_features for norm in norms]
+        with torch.no_grad():
+            for norm, new_mean, new_variance in zip(
+                norms, mean.split(widths), variance.split(widths), strict=True
+            ):
+                _tensor(norm.running_mean).copy_(new_mean)
+                _tensor(norm.running_var).copy_(new_variance)
+                _tensor(norm.num_batches_tracked).add_(1)
+    return y
+
+
+def _tensor(buffer: Tensor | None) -> Tensor:
+    assert buffer is not None  # the norms here always track statistics
+    return buffer
+
+
+class MultiBranchTemporal(nn.Module):
+    """ST-GCN++'s temporal module: dilated convolutions, a max-pool and a 1x1 convolution side by side.
+
+    Each branch narrows to about a sixth of the channels; all are joined, and a 1x1 convolution mixes them.
+
+    Args:
+        channels: width in and out.
+        stride: over frames.
+        dilations: of the kernel-3 convolutions, one branch each.
+        dropout: behind the last batch norm.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        stride: int = 1,
+        dilations: tuple[int, ...] = (1, 2, 3, 4),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        count = len(dilations) + 2
+        width = channels // count
+        self.widths = [channels - width * (count - 1), *[width] * len(dilations)]  # the 1x1 branch: width
+        self.reduce = nn.ModuleList(nn.Conv2d(channels, own, 1) for own in self.widths)
+        self.reduce_bn = nn.ModuleList(nn.BatchNorm2d(own) for own in self.widths)
+        self.dilated = nn.ModuleList(
+            nn.Conv2d(own, own, (3, 1), (stride, 1), (dilation, 0), (dilation, 1))
+            for own, dilation in zip(self.widths, dilations, strict=False)
+        )
+        self.pool = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
+        self.pointwise = nn.Conv2d(channels, width, 1, (stride, 1))
+        self.join_bn = nn.BatchNorm2d(channels)
+        self.join = nn.Conv2d(channels, channels, 1)
+        self.bn = nn.BatchNorm2d(channels)
+        self.drop = nn.Dropout(dropout)
+
+    def branches(self, x: Tensor) -> Tensor:
+        """(P, C, T, V) to (P, C, T / stride, V), all branches side by side."""
+        narrow = torch.relu(merged_pointwise(x, list(self.reduce), list(self.reduce_bn)))
+        parts = narrow.split(self.widths, 1)
+        outputs = [conv(part) for conv, part in zip(self.dilated, parts, strict=False)]
+        return torch.cat([*outputs, self.pool(parts[-1]), self.pointwise(x)], 1)
+
+    def mix(self, y: Tensor) -> Tensor:
+        """(P, C, T, V), the branches side by side, to the module's output."""
+        mixed: Tensor = self.drop(self.bn(self.join(torch.relu(self.join_bn(y)))))
+        return mixed
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(P, C, T, V) to (P, C, ceil(T / stride), V)."""
+        return self.mix(self.branches(x))
