@@ -179,7 +179,7 @@ class SGN(SkeletonModel):
         self.gcn2 = FrameGraphConvolution(width * 2, width * 4)
         self.gcn3 = FrameGraphConvolution(width * 4, width * 4)
         self.temporal = PieceConvolutions(
-            width * 4, frames, joints, dropout, whole_channels=convention == "original"
+            width * 4, frames=frames, joints=joints, dropout=dropout, convention=convention
         )
         self.fc = nn.Linear(width * 8, num_classes)
         self._initialise()

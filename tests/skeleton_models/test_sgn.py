@@ -61,7 +61,7 @@ def test_pyskl_names_load_at_full_size() -> None:
 @pytest.mark.parametrize("frames", [1, 7, 20, 21, 30, 64, 100])
 def test_pieces_are_those_of_adaptive_pooling(frames: int) -> None:
     x = named_input("pieces", (2, 8, frames, 5))
-    module = PieceConvolutions(8, frames, 5, 0.0, "pyskl").eval()
+    module = PieceConvolutions(8, frames=frames, joints=5, dropout=0.0, convention="pyskl").eval()
     seen: list[Tensor] = []
     module.conv.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     module(x)
