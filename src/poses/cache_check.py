@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from poses.cache_schema import SCHEMA, CacheMetadata, CacheRow
+from poses.cache_schema import CacheMetadata, CacheRow
 from poses.cache_shards import (
     CorruptShardError,
     cache_json,
@@ -99,7 +99,7 @@ def _rows(path: Path, metadata: CacheMetadata, problems: list[str]) -> Iterator[
             problems.append(str(error))
         for group in range(shard.num_row_groups):
             try:
-                table = read_group(path, shard, group, SCHEMA.names)
+                table = read_group(path, shard, group, metadata.schema.names)
             except CorruptShardError as error:
                 problems.append(f"{error} ({_clips_named(path, shard, group)})")
                 continue

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from poses.cache_schema import METADATA_KEY, SCHEMA
 from poses.cache_shards import list_shards
 
 ROWS_PER_GROUP = 64
@@ -32,6 +31,7 @@ _ENCODINGS = {
     "score.list.element": "BYTE_STREAM_SPLIT",
     "box.list.element": "BYTE_STREAM_SPLIT",
 }
+_Z_ENCODINGS = {"z.list.element": "BYTE_STREAM_SPLIT", "z_checksum": "PLAIN"}
 _DICTIONARIES = ["status", "error", "width", "height", "fps_num", "fps_den", "frames", "persons", "xy_step"]
 
 
@@ -82,10 +82,10 @@ def next_shard_name(directory: Path) -> str:
     return f"shard-{max(numbers, default=0) + 1:08d}-{secrets.token_hex(4)}.parquet"
 
 
-def schema_file(text: bytes) -> bytes:
-    """The content of `_common_metadata`: a Parquet file of no rows with the columns and the metadata JSON."""
+def schema_file(schema: pa.Schema) -> bytes:
+    """The content of `_common_metadata`: a Parquet file of no rows with the columns and the metadata."""
     sink = pa.BufferOutputStream()
-    pq.write_metadata(SCHEMA.with_metadata({METADATA_KEY: text}), sink)
+    pq.write_metadata(schema, sink)
     content: bytes = sink.getvalue().to_pybytes()
     return content
 
@@ -101,7 +101,7 @@ class ShardBuffer:
             compression="zstd",
             compression_level=3,
             use_dictionary=_DICTIONARIES,
-            column_encoding=_ENCODINGS,
+            column_encoding=_ENCODINGS | _Z_ENCODINGS if "z" in schema.names else _ENCODINGS,
             write_page_checksum=True,
             write_statistics=["clip_id", "status", "frames", "persons"],
         )

@@ -26,7 +26,6 @@ from poses.cache_reader import PoseCache
 from poses.cache_schema import (
     ARRAY_COLUMNS,
     METADATA_KEY,
-    SCHEMA,
     CacheMismatchError,
     CacheRow,
     metadata_differences,
@@ -148,15 +147,15 @@ def _equal(one: CacheRow, other: CacheRow) -> bool:
     """Whether two rows store the same; measures follow from the arrays and are left out."""
     scalars = ("source", "status", "error", "frame_hw", "fps_num", "fps_den", "xy_step", "checksum")
     return all(getattr(one, name) == getattr(other, name) for name in scalars) and all(
-        np.array_equal(getattr(one, name), getattr(other, name)) for name in ARRAY_COLUMNS
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in (*ARRAY_COLUMNS, "z")
     )
 
 
 def _write(caches: Sequence[PoseCache], dropped: Sequence[set[str]], directory: Path) -> int:
     """Stream the rows into large shards; returns how many there were."""
     text = caches[0].metadata.to_json(caches[0].layout.joints)
-    schema = SCHEMA.with_metadata({METADATA_KEY: text})
-    write_whole(directory, COMMON_METADATA, schema_file(text))
+    schema = caches[0].metadata.schema.with_metadata({METADATA_KEY: text})
+    write_whole(directory, COMMON_METADATA, schema_file(schema))
     buffer, rows = ShardBuffer(schema), 0
     for table in _batches(caches, dropped):
         buffer.add(table.cast(schema))
@@ -173,7 +172,7 @@ def _batches(caches: Sequence[PoseCache], dropped: Sequence[set[str]]) -> Iterat
     """The rows that are kept, a few row groups at a time."""
     waiting: list[pa.Table] = []
     for cache, unwanted in zip(caches, dropped, strict=True):
-        for _, table in cache.groups(SCHEMA.names):
+        for _, table in cache.groups(cache.metadata.schema.names):
             if unwanted:
                 mask = [clip_id not in unwanted for clip_id in table["clip_id"].to_pylist()]
                 table = table.filter(pa.array(mask, pa.bool_()))

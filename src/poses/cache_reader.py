@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from poses.cache_schema import (
     METADATA_KEY,
-    SCHEMA,
     CacheMetadata,
     CacheRow,
     NotACacheError,
@@ -142,7 +141,7 @@ class PoseCache:
         with open_shard(path) as shard:
             if group >= shard.num_row_groups:
                 raise CorruptShardError(f"{path} changed while it was read; open the cache again")
-            table = read_group(path, shard, group, SCHEMA.names)
+            table = read_group(path, shard, group, self.metadata.schema.names)
         with self._guard:
             self._groups[key] = table
             while len(self._groups) > _GROUPS_KEPT:
@@ -157,14 +156,15 @@ class PoseCache:
         Raises:
             ValueError: a column does not exist.
         """
-        names = SCHEMA.names if columns is None else list(columns)
-        unknown = [name for name in names if name not in SCHEMA.names]
+        known = self.metadata.schema
+        names = known.names if columns is None else list(columns)
+        unknown = [name for name in names if name not in known.names]
         if unknown:
             raise ValueError(
-                f"no column {', '.join(unknown)} in a pose cache; there are {', '.join(SCHEMA.names)}"
+                f"no column {', '.join(unknown)} in a pose cache; there are {', '.join(known.names)}"
             )
         tables = [table for _, table in self.groups(names)]
-        schema = pa.schema([SCHEMA.field(name) for name in names], metadata={METADATA_KEY: self._json})
+        schema = pa.schema([known.field(name) for name in names], metadata={METADATA_KEY: self._json})
         return pa.concat_tables(tables).cast(schema) if tables else schema.empty_table()
 
     def groups(self, columns: Sequence[str]) -> Iterator[tuple[ShardIndex, pa.Table]]:
@@ -193,7 +193,7 @@ class PoseCache:
 
     def clips(self) -> Iterator[PoseClip]:
         """Every readable clip in writing order; memory holds one row group at a time."""
-        for index, table in self.groups(SCHEMA.names):
+        for index, table in self.groups(self.metadata.schema.names):
             for row in rows_of(index.path, table):
                 if row.status != "failed":
                     yield decode_row(row, self.layout)

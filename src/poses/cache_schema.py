@@ -54,6 +54,11 @@ SCHEMA = pa.schema(
 )
 
 ARRAY_COLUMNS = ("time_us", "track_ids", "xy", "score", "box")
+Axes = Literal["xy", "xyz"]
+
+XYZ_SCHEMA = SCHEMA.append(pa.field("z", pa.list_(pa.int32()), nullable=False)).append(
+    pa.field("z_checksum", pa.uint32(), nullable=False)
+)
 
 
 class NotACacheError(ValueError):
@@ -88,26 +93,32 @@ class CacheMetadata:
         models: weight name -> SHA-256 of the file.
         settings: everything else that decides what is written for a clip.
         format_version: version of the cache format.
+        axes: `xyz` where every joint has a third coordinate.
     """
 
     layout: str
     models: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str | int | bool | None] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
+    axes: Axes = "xy"
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of a cache with these axes, without metadata."""
+        return XYZ_SCHEMA if self.axes == "xyz" else SCHEMA
 
     def to_json(self, joints: Sequence[str] = ()) -> bytes:
         """The value stored under `fidget`; joint names are added for readers that do not know the layout."""
-        return json.dumps(
-            {
-                "format_version": self.format_version,
-                "layout": self.layout,
-                "joints": list(joints),
-                "models": dict(self.models),
-                "settings": dict(self.settings),
-            },
-            ensure_ascii=False,
-            sort_keys=True,
-        ).encode()
+        stored: dict[str, object] = {
+            "format_version": self.format_version,
+            "layout": self.layout,
+            "joints": list(joints),
+            "models": dict(self.models),
+            "settings": dict(self.settings),
+        }
+        if self.axes != "xy":
+            stored["axes"] = self.axes
+        return json.dumps(stored, ensure_ascii=False, sort_keys=True).encode()
 
     @classmethod
     def from_json(cls, text: bytes, where: str) -> CacheMetadata:
@@ -118,7 +129,13 @@ class CacheMetadata:
         """
         try:
             stored = json.loads(text)
-            metadata = cls(stored["layout"], stored["models"], stored["settings"], stored["format_version"])
+            metadata = cls(
+                stored["layout"],
+                stored["models"],
+                stored["settings"],
+                stored["format_version"],
+                stored.get("axes", "xy"),
+            )
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise NotACacheError(
                 f"{where}: expected JSON with format_version, layout, models and settings "
@@ -132,6 +149,8 @@ class CacheMetadata:
             raise NotACacheError(
                 f"{where}: layout must be a text, models and settings objects, got {text[:80]!r}"
             )
+        if metadata.axes not in ("xy", "xyz"):
+            raise NotACacheError(f"{where}: axes must be xy or xyz, got {metadata.axes!r}")
         if metadata.format_version != FORMAT_VERSION:
             raise NotACacheError(
                 f"{where}: cache format version {metadata.format_version!r}, "
@@ -154,6 +173,7 @@ def metadata_differences(old: CacheMetadata, new: CacheMetadata, old_name: str, 
         return {
             "format_version": metadata.format_version,
             "layout": metadata.layout,
+            "axes": metadata.axes,
             **{f"models.{name}": value for name, value in metadata.models.items()},
             **{f"settings.{name}": value for name, value in metadata.settings.items()},
         }
@@ -187,6 +207,8 @@ class CacheRow:
         box: (M * T * 4,) int32, zigzag differences along time, -1 where there is no box.
         quality: measures of the clip, None in a failed row.
         checksum: CRC-32 of the arrays and counts.
+        z: (M * T * V,) int32, coded like `xy` in the same step; None in a cache of two axes.
+        z_checksum: the CRC-32 continued over `z`; 0 without it.
     """
 
     clip_id: str
@@ -204,6 +226,8 @@ class CacheRow:
     box: NDArray[np.int32]
     quality: ClipQuality | None
     checksum: int
+    z: NDArray[np.int32] | None = None
+    z_checksum: int = 0
 
     @property
     def frames(self) -> int:
@@ -218,15 +242,25 @@ class CacheRow:
     @property
     def nbytes(self) -> int:
         """Memory of the arrays."""
-        return sum(cast("int", getattr(self, name).nbytes) for name in ARRAY_COLUMNS)
+        planar = sum(cast("int", getattr(self, name).nbytes) for name in ARRAY_COLUMNS)
+        return planar + (0 if self.z is None else self.z.nbytes)
 
 
 def rows_to_table(rows: Sequence[CacheRow], schema: pa.Schema) -> pa.Table:
     """Rows as an Arrow table with the cache's columns.
 
     Raises:
-        ValueError: a text is not valid Unicode or a number leaves its column's range.
+        ValueError: a text is not valid Unicode or a number leaves its column's range, or a row has other
+            axes than the schema.
     """
+    spatial = "z" in schema.names
+    for row in rows:
+        if (row.z is not None) != spatial:
+            axes = ("x and y", "x, y and z")
+            raise ValueError(
+                f"clip {row.clip_id!r} has {axes[row.z is not None]}, this cache holds {axes[spatial]}; "
+                "write it to a cache of its own"
+            )
     scalars: dict[str, Sequence[object]] = {
         "clip_id": [row.clip_id for row in rows],
         "source_path": [row.source.path for row in rows],
@@ -243,11 +277,12 @@ def rows_to_table(rows: Sequence[CacheRow], schema: pa.Schema) -> pa.Table:
         "xy_step": [row.xy_step for row in rows],
         "quality": [None if row.quality is None else _quality_fields(row.quality) for row in rows],
         "checksum": [row.checksum for row in rows],
+        "z_checksum": [row.z_checksum for row in rows],
     }
     columns = []
     for column in schema:
         try:
-            if column.name in ARRAY_COLUMNS:
+            if column.name in ARRAY_COLUMNS or column.name == "z":
                 columns.append(_list_column([getattr(row, column.name) for row in rows], column.type))
             else:
                 columns.append(pa.array(scalars[column.name], column.type))

@@ -21,6 +21,7 @@ from poses.cache_schema import (
     SCHEMA,
     STATUSES,
     VALUES_LIMIT,
+    XYZ_SCHEMA,
     CacheMetadata,
     CacheMismatchError,
     CacheRow,
@@ -112,12 +113,17 @@ def read_group(path: Path, shard: pq.ParquetFile, group: int, columns: Sequence[
     with named_errors(path):
         _expect_sane_size(path, shard, group)
         table = shard.read_row_group(group, columns=list(columns), use_threads=False)
+        missing = [name for name in columns if name not in table.column_names]
+        if missing:
+            raise CorruptShardError(
+                f"{path}: expected the columns of a pose cache, {', '.join(missing)} missing"
+            )
         table = table.select(list(columns))
         table.validate()
         for name in _TEXTS:
             if name in columns:
                 _expect_sane_text(path, name, table[name])
-        wanted = pa.schema([SCHEMA.field(name) for name in columns])
+        wanted = pa.schema([XYZ_SCHEMA.field(name) for name in columns])
         nulls = [field.name for field in wanted if not field.nullable and table[field.name].null_count]
         if nulls:
             raise CorruptShardError(f"{path}: column {', '.join(nulls)} holds nulls where a value is due")
@@ -251,8 +257,10 @@ def rows_of(path: Path, table: pa.Table) -> Iterator[CacheRow]:
         CorruptShardError: a count does not agree with its list, or a status is unknown; names file and clip.
     """
     with named_errors(path):
-        lists = {name: _ListColumn(table[name]) for name in ARRAY_COLUMNS}
-    columns = {name: table[name].to_pylist() for name in table.column_names if name not in ARRAY_COLUMNS}
+        lists = {
+            name: _ListColumn(table[name]) for name in (*ARRAY_COLUMNS, "z") if name in table.column_names
+        }
+    columns = {name: table[name].to_pylist() for name in table.column_names if name not in lists}
     for index in range(table.num_rows):
         scalars = {name: values[index] for name, values in columns.items()}
         arrays = {name: column[index] for name, column in lists.items()}
@@ -295,6 +303,7 @@ def _row(scalars: dict[str, Any], arrays: dict[str, Any]) -> CacheRow:
         xy_step=scalars["xy_step"],
         quality=_quality(scalars["quality"]),
         checksum=scalars["checksum"],
+        z_checksum=scalars.get("z_checksum", 0),
         **arrays,
     )
 

@@ -5,8 +5,8 @@ changed, and in a private temporary folder where the cache is read-only. Nothing
 at will.
 
 A view is a folder with `index.npy` (one record a clip) and `data.bin`. There, clip by clip and padded to
-8 bytes: the coordinates (M, T, V, 2) as steps from an origin, int16 where they span less than 2**16 of
-them, else int32; then the scores (M, T, V), uint8.
+8 bytes: the coordinates (M, T, V, 2), or (M, T, V, 3) with z, as steps from an origin, int16 where they span
+less than 2**16 of them, else int32; then the scores (M, T, V), uint8.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poses.cache_lock import DirectoryLock
-from poses.cache_schema import SCHEMA
 from poses.cache_shards import ShardIndex, rows_of
 from poses.encoding import check_row, running_sum
 
@@ -63,6 +62,7 @@ class PoseView:
 
     def __init__(self, cache: PoseCache) -> None:
         self._joints = len(cache.layout.joints)
+        self._axes = len(cache.metadata.axes)
         self._directory = cache.directory
         self.folder = _ready_folder(cache)
         self._number = {clip_id: number for number, clip_id in enumerate(cache.clip_ids)}
@@ -77,7 +77,9 @@ class PoseView:
             raise ValueError(f"{self.folder}: the view does not belong to {self._directory}; delete it")
         size = (self.folder / "data.bin").stat().st_size
         joints = records["persons"].astype(np.int64) * records["frames"] * self._joints
-        ends = records["offset"] + joints * np.where(records["wide"] == 1, 9, 5)
+        ends = records["offset"] + joints * np.where(
+            records["wide"] == 1, 4 * self._axes + 1, 2 * self._axes + 1
+        )
         if len(records) and (records["offset"].min() < 0 or joints.min() < 0 or ends.max() > size):
             raise ValueError(f"{self.folder}: the view is damaged; delete it")
         self._records = records
@@ -98,7 +100,18 @@ class PoseView:
     def read(self, clip_id: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Coordinates (M, T, V, 2), NaN where a joint is missing, and scores (M, T, V) of one clip.
 
-        The same numbers as `PoseCache.read` gives; the arrays are the caller's own.
+        The same numbers as `PoseCache.read` gives, x and y only; the arrays are the caller's own.
+
+        Raises:
+            KeyError: there is no such clip, or it failed at extraction.
+        """
+        coordinates, score = self.read_xyz(clip_id)
+        return (coordinates if self._axes == 2 else coordinates[..., :2].copy()), score
+
+    def read_xyz(self, clip_id: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """All coordinates the cache has, (M, T, V, 3) or (M, T, V, 2), and scores (M, T, V) of one clip.
+
+        NaN where a joint is missing; the arrays are the caller's own.
 
         Raises:
             KeyError: there is no such clip, or it failed at extraction.
@@ -107,20 +120,20 @@ class PoseView:
         joints = m * t * self._joints
         if not joints:
             shape = (m, t, self._joints)
-            return np.empty((*shape, 2), np.float32), np.empty(shape, np.float32)
-        units = np.frombuffer(self._data, np.int32 if wide else np.int16, 2 * joints, offset)
+            return np.empty((*shape, self._axes), np.float32), np.empty(shape, np.float32)
+        units = np.frombuffer(self._data, np.int32 if wide else np.int16, self._axes * joints, offset)
         scores = np.frombuffer(self._data, np.uint8, joints, offset + units.nbytes)
-        xy_px = (
+        coordinates = (
             units.astype(np.float32) if not origin else (units.astype(np.int32) + origin).astype(np.float32)
         )
-        xy_px *= np.float32(step)
-        xy_px = xy_px.reshape(m, t, self._joints, 2)
+        coordinates *= np.float32(step)
+        coordinates = coordinates.reshape(m, t, self._joints, self._axes)
         score = scores.astype(np.float32)
         score /= np.float32(255)
         score = score.reshape(m, t, self._joints)
         if gaps:
-            xy_px[score == 0] = np.nan
-        return xy_px, score
+            coordinates[score == 0] = np.nan
+        return coordinates, score
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_data", "_records")}
@@ -202,7 +215,7 @@ def _expect_unchanged(shards: Sequence[ShardIndex]) -> None:
 def _write_clips(cache: PoseCache, file: BinaryIO) -> Iterator[tuple[int | bool | float, ...]]:
     """Write every readable clip and yield its record."""
     offset = 0
-    for index, table in cache.groups(SCHEMA.names):
+    for index, table in cache.groups(cache.metadata.schema.names):
         for row in rows_of(index.path, table):
             if row.status == "failed":
                 continue
@@ -220,9 +233,12 @@ def _write_clips(cache: PoseCache, file: BinaryIO) -> Iterator[tuple[int | bool 
 def _narrowed(row: CacheRow, joints: int, gaps: bool) -> tuple[NDArray[np.int16] | NDArray[np.int32], int]:
     """Coordinates as steps from an origin, in the narrowest type that holds them."""
     units = running_sum(row.xy.reshape(row.persons * row.frames, 2 * joints), row.frames)
+    units = units.reshape(-1, 2)  # (M * T * V, 2)
+    if row.z is not None:
+        depth = running_sum(row.z.reshape(row.persons * row.frames, joints), row.frames)
+        units = np.concatenate([units, depth.reshape(-1, 1)], axis=1)  # (M * T * V, 3)
     if gaps:  # what stands at a missing joint is never read; it shall not widen the range
         found = row.score > 0
-        units = units.reshape(-1, 2)  # (M * T * V, 2)
         units[~found] = units[found][0] if found.any() else 0
     low, high = (int(units.min()), int(units.max())) if units.size else (0, 0)
     if low >= -(2**15) and high < 2**15:

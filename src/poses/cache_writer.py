@@ -21,7 +21,6 @@ from poses.cache_files import (
 from poses.cache_lock import CacheLockedError, DirectoryLock
 from poses.cache_schema import (
     METADATA_KEY,
-    SCHEMA,
     CacheMetadata,
     CacheMismatchError,
     CacheRow,
@@ -88,7 +87,7 @@ class CacheWriter:
         self._lock = DirectoryLock(self.directory)
         try:
             remove_leftovers(self.directory)
-            self._schema = SCHEMA.with_metadata({METADATA_KEY: self._agree(layout.joints)})
+            self._schema = metadata.schema.with_metadata({METADATA_KEY: self._agree(layout.joints)})
             self._shard_of = self._index()
         except BaseException:
             self._lock.release()
@@ -98,7 +97,11 @@ class CacheWriter:
         """The metadata JSON of the directory, written now where it is new."""
         text = self.metadata.to_json(joints)
         if not list_shards(self.directory):  # nothing is held yet: a job that never began binds nobody
-            write_whole(self.directory, COMMON_METADATA, schema_file(text))
+            write_whole(
+                self.directory,
+                COMMON_METADATA,
+                schema_file(self.metadata.schema.with_metadata({METADATA_KEY: text})),
+            )
             return text
         stored = cache_json(self.directory)
         before = CacheMetadata.from_json(stored, str(self.directory))
@@ -143,7 +146,7 @@ class CacheWriter:
             raise ValueError(
                 f"{self.directory}: clip {row.clip_id!r} is in this cache already; remove it first"
             )
-        rows_to_table([row], SCHEMA)  # a row that cannot be stored must not spoil its neighbours
+        rows_to_table([row], self._schema)  # a row that cannot be stored must not spoil its neighbours
         if not self._rows:
             self._waiting_since = time.monotonic()
         self._shard_of[row.clip_id] = None
@@ -201,7 +204,7 @@ class CacheWriter:
         buffer = ShardBuffer(self._schema)
         with open_shard(path) as shard:
             for group in range(shard.num_row_groups):
-                table = read_group(path, shard, group, SCHEMA.names)
+                table = read_group(path, shard, group, self._schema.names)
                 kept = table.filter(
                     pc.invert(pc.is_in(table["clip_id"], pa.array(sorted(stale), pa.string())))
                 )

@@ -32,6 +32,8 @@ class PoseClip:
         frame_hw: height and width of the upright frame.
         fps: nominal frame rate; times come from `time_s`, never from this.
         track_ids: (M,) int64, unique.
+        z: (M, T, V) float32, the third coordinate of skeletons in space, in the unit of x and y; None where
+            there are two. The source says which way its axes point.
 
     Raises:
         ValueError: a shape, a dtype or a value breaks the contract; the message names it.
@@ -46,6 +48,7 @@ class PoseClip:
     frame_hw: tuple[int, int]
     fps: Fraction
     track_ids: NDArray[np.int64]
+    z: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         m, t, v = len(self.track_ids), len(self.time_s), len(self.layout.joints)
@@ -54,6 +57,8 @@ class PoseClip:
         self._expect("box_px", self.box_px, (m, t, 4), np.float32)
         self._expect("time_s", self.time_s, (t,), np.float64)
         self._expect("track_ids", self.track_ids, (m,), np.int64)
+        if self.z is not None:
+            self._expect("z", self.z, (m, t, v), np.float32)
         self._expect_values()
 
     def _expect(self, name: str, array: object, shape: tuple[int, ...], dtype: type) -> None:
@@ -74,6 +79,8 @@ class PoseClip:
             problems.append("score must lie in 0..1")
         if not np.array_equal(np.isfinite(self.xy_px).all(axis=-1), self.score > 0):
             problems.append("xy_px must be finite where score > 0 and NaN where score is 0")
+        if self.z is not None and not np.array_equal(np.isfinite(self.z), self.score > 0):
+            problems.append("z must be finite where score > 0 and NaN where score is 0")
         if len(np.unique(self.track_ids)) != len(self.track_ids):
             problems.append(f"track_ids must be unique, got {self.track_ids.tolist()}")
         if min(self.frame_hw) < 1:

@@ -5,6 +5,7 @@ The arrays of a row, in C order of (M, T, V, 2), (M, T, V) and (M, T, 4):
 * `xy` counts steps of `xy_step` pixels, stores the difference to the frame before (the first frame to 0)
   and folds the sign into the last bit (zigzag: 0, -1, 1, -2 become 0, 1, 2, 3), so that high bytes are 0.
   A joint that was not found repeats its last value; score 0 marks it.
+* `z`, where the joints are points in space, is coded like `xy` in the same step, in C order of (M, T, V).
 * `score` is round(255 s); a joint that was found never rounds to 0.
 * `box` is coded like `xy`; four times -1 says that there is no box, the running value stays.
 """
@@ -15,11 +16,12 @@ import dataclasses
 import math
 import zlib
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poses.cache_schema import DEFAULT_XY_STEP, CacheRow, SourceStamp
+from poses.cache_schema import DEFAULT_XY_STEP, Axes, CacheRow, SourceStamp
 from poses.clip import PoseClip
 from poses.layout import Layout
 from poses.quality import measure_quality
@@ -33,14 +35,14 @@ _MICROSECONDS = 1_000_000
 _INT64 = np.dtype("<i8")
 
 
-def fitting_step(xy_px: NDArray[np.float32]) -> float:
-    """A step for coordinates (..., 2) of any scale: 1/16 for pixels, finer for normalised ones.
+def fitting_step(*coordinates: NDArray[np.float32]) -> float:
+    """A step for coordinates of any scale (`xy_px`, and `z` where there is one): 1/16 for pixels, else finer.
 
     Where the largest coordinate is below 16 these cannot be pixels of a person; then the step is the power of
     two that cuts the largest coordinate into 2**15 to 2**16 steps.
     """
-    finite = np.abs(xy_px[np.isfinite(xy_px)])
-    extent = float(finite.max()) if finite.size else 0.0
+    finite = [np.abs(values[np.isfinite(values)]) for values in coordinates]
+    extent = max((float(values.max()) for values in finite if values.size), default=0.0)
     if extent == 0 or extent >= _SMALLEST_PERSON:
         return DEFAULT_XY_STEP
     step: float = 2.0 ** max(math.floor(math.log2(extent)) - 15, -100)
@@ -70,6 +72,7 @@ def encode_clip(
     m, t, v = found.shape
     xy = np.empty((m, t, 2 * v), np.int32)
     box = np.empty((m, t, 4), np.int32)
+    z = None if clip.z is None else np.empty((m, t, v), np.int32)
     has_box = _has_box(clip)
     for person in range(m):
         name = f"clip {clip.clip_id!r}, person {person}"
@@ -80,6 +83,8 @@ def encode_clip(
             xy[person],
             name,
         )
+        if clip.z is not None and z is not None:
+            _encode_track(clip.z[person], found[person], xy_step, z[person], name + " (z)")
         present = np.repeat(has_box[person, :, None], 4, axis=1)
         _encode_track(clip.box_px[person], present, xy_step, box[person], name + " (box)")
     box[~has_box] = NO_BOX
@@ -100,6 +105,7 @@ def encode_clip(
             box=box.reshape(-1),
             quality=measure_quality(clip),
             checksum=0,
+            z=None if z is None else z.reshape(-1),
         )
     )
 
@@ -114,8 +120,11 @@ def _stored_scores(score: NDArray[np.float32], found: NDArray[np.bool_]) -> NDAr
     return stored
 
 
-def failed_row(clip_id: str, source: SourceStamp, error: str) -> CacheRow:
-    """The row of a clip that gave nothing: it names the reason, so that no input is lost silently."""
+def failed_row(clip_id: str, source: SourceStamp, error: str, axes: Axes = "xy") -> CacheRow:
+    """The row of a clip that gave nothing: it names the reason, so that no input is lost silently.
+
+    `axes` are those of the cache it goes to.
+    """
     return _sealed(
         CacheRow(
             clip_id=clip_id,
@@ -133,6 +142,7 @@ def failed_row(clip_id: str, source: SourceStamp, error: str) -> CacheRow:
             box=np.empty(0, np.int32),
             quality=None,
             checksum=0,
+            z=np.empty(0, np.int32) if axes == "xyz" else None,
         )
     )
 
@@ -148,14 +158,13 @@ def decode_row(row: CacheRow, layout: Layout) -> PoseClip:
         raise ValueError(f"clip {row.clip_id!r} holds no poses: it failed with {row.error!r}")
     check_row(row, layout)
     m, t, v = row.persons, row.frames, len(layout.joints)
-    units = running_sum(row.xy.reshape(m * t, 2 * v), t)
-    if units.size and max(-int(units.min()), int(units.max())) >= UNIT_LIMIT:
-        raise ValueError(
-            f"clip {row.clip_id!r}: coordinates leave the range of the format; the row is damaged"
-        )
     missing = row.score.reshape(m, t, v) == 0
-    xy_px = (units.astype(np.float32) * np.float32(row.xy_step)).reshape(m, t, v, 2)
+    xy_px = _decoded(row, row.xy, 2 * v).reshape(m, t, v, 2)
     xy_px[missing] = np.nan
+    z = None
+    if row.z is not None:
+        z = _decoded(row, row.z, v).reshape(m, t, v)
+        z[missing] = np.nan
     no_box = row.box == NO_BOX
     steps = running_sum(np.where(no_box, 0, row.box).reshape(m * t, 4), t)
     box_px = (steps.astype(np.float32) * np.float32(row.xy_step)).reshape(m, t, 4)
@@ -170,7 +179,19 @@ def decode_row(row: CacheRow, layout: Layout) -> PoseClip:
         frame_hw=row.frame_hw,
         fps=Fraction(row.fps_num, row.fps_den),
         track_ids=row.track_ids.copy(),
+        z=z,
     )
+
+
+def _decoded(row: CacheRow, zigzag: NDArray[np.int32], columns: int) -> NDArray[np.float32]:
+    """Coordinates (M * T, columns), not yet NaN where a joint is missing."""
+    units = running_sum(zigzag.reshape(row.persons * row.frames, columns), row.frames)
+    if units.size and max(-int(units.min()), int(units.max())) >= UNIT_LIMIT:
+        raise ValueError(
+            f"clip {row.clip_id!r}: coordinates leave the range of the format; the row is damaged"
+        )
+    decoded: NDArray[np.float32] = units.astype(np.float32) * np.float32(row.xy_step)
+    return decoded
 
 
 def check_row(row: CacheRow, layout: Layout) -> None:
@@ -181,6 +202,8 @@ def check_row(row: CacheRow, layout: Layout) -> None:
     """
     m, t, v = row.persons, row.frames, len(layout.joints)
     expected = {"xy": m * t * v * 2, "score": m * t * v, "box": m * t * 4}
+    if row.z is not None:
+        expected["z"] = m * t * v
     problems = [
         f"{name} holds {len(getattr(row, name))} values, expected {size} "
         f"({m} persons, {t} frames, {v} joints of {layout.name})"
@@ -198,14 +221,29 @@ def check_row(row: CacheRow, layout: Layout) -> None:
             problems.append(f"expected a positive frame rate, got {row.fps_num}/{row.fps_den}")
     if not _is_step(row.xy_step):
         problems.append(f"xy_step must be a power of two up to 1, got {row.xy_step}")
-    if row.xy.size and int(row.xy.min()) < 0:
-        problems.append("xy holds a negative number, which is no zigzag difference")
-    if row.box.size and int(row.box.min()) < NO_BOX:
-        problems.append("box holds a number below -1, which is no zigzag difference")
-    if checksum(row) != row.checksum:
-        problems.append(f"checksum is {checksum(row):08x}, expected {row.checksum:08x}: the row is damaged")
+    problems += _impossible_numbers(row)
+    found = checksum(row)
+    sums = [("checksum", found, row.checksum)]
+    if row.z is not None:
+        sums.append(("z_checksum", _crc_of(row.z, found), row.z_checksum))
+    problems += [
+        f"{name} is {got:08x}, expected {due:08x}: the row is damaged"
+        for name, got, due in sums
+        if got != due
+    ]
     if problems:
         raise ValueError(f"clip {row.clip_id!r}: " + "; ".join(problems))
+
+
+def _impossible_numbers(row: CacheRow) -> list[str]:
+    """What no writer of zigzag differences stores."""
+    problems = []
+    for name, zigzag in (("xy", row.xy), ("z", row.z)):
+        if zigzag is not None and zigzag.size and int(zigzag.min()) < 0:
+            problems.append(f"{name} holds a negative number, which is no zigzag difference")
+    if row.box.size and int(row.box.min()) < NO_BOX:
+        problems.append("box holds a number below -1, which is no zigzag difference")
+    return problems
 
 
 def checksum(row: CacheRow) -> int:
@@ -215,9 +253,18 @@ def checksum(row: CacheRow) -> int:
     crc = zlib.crc32(np.array(counts, _INT64).tobytes())
     crc = zlib.crc32(np.array(row.xy_step, "<f8").tobytes(), crc)
     for array in (row.time_us, row.track_ids, row.xy, row.score, row.box):
-        plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        crc = zlib.crc32(plain.data.cast("B") if plain.size else b"", crc)
+        crc = _crc_of(array, crc)
     return crc
+
+
+def z_checksum(row: CacheRow) -> int:
+    """The row's checksum, continued over `z`; 0 in a row without it."""
+    return 0 if row.z is None else _crc_of(row.z, checksum(row))
+
+
+def _crc_of(array: NDArray[Any], crc: int) -> int:
+    plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return zlib.crc32(plain.data.cast("B") if plain.size else b"", crc)
 
 
 def running_sum(zigzag: NDArray[np.int32], frames: int) -> NDArray[np.int32]:
@@ -299,4 +346,4 @@ def _expect_step(clip_id: str, step: float) -> None:
 
 
 def _sealed(row: CacheRow) -> CacheRow:
-    return dataclasses.replace(row, checksum=checksum(row))
+    return dataclasses.replace(row, checksum=checksum(row), z_checksum=z_checksum(row))

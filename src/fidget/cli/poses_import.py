@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poses.formats.record import LabelledClip, OnBroken
     from poses.layout import Layout
 
-FORMATS = ("pyskl", "coco", "mmpose", "npz", "csv", "openpose")
+FORMATS = ("pyskl", "coco", "mmpose", "npz", "csv", "openpose", "skeletons")
 _SUFFIXES = {".pkl": "pyskl", ".pickle": "pyskl", ".json": "coco", ".npz": "npz", ".csv": "csv"}
 
 _EPILOG = """\
@@ -25,9 +25,11 @@ examples:
   fidget poses import ntu60_2d.pkl --layout coco17 -o ntu60
   fidget poses import openpose_output/ --format openpose --layout openpose25 --fps 25 -o poses
   fidget poses import keypoints.csv --layout halpe26 --frame-size 1080x1296 -o poses
+  fidget poses import nw_ucla.npz -o nw_ucla
 
-pyskl and mmaction2 pickles are one format (pyskl); a directory of one-clip pickles will do. Labels and splits
-in the file are written to <DIR>-labels.csv. docs/formats.md has every format key by key.
+pyskl and mmaction2 pickles are one format (pyskl); a directory of one-clip pickles will do. skeletons is an
+NPZ of a published data set (Northwestern-UCLA, JHMDB), known by its keys; its joints may be in space. Labels
+and splits in the file are written to <DIR>-labels.csv. docs/formats.md has every format key by key.
 Exit status: 0 every clip was imported, 1 some were not (each is named), 2 wrong usage.
 """
 
@@ -66,6 +68,7 @@ class _Outcome:
     broken: dict[str, str] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     labels: list[tuple[str, int | None, str]] = field(default_factory=list)
+    class_names: dict[int, str] = field(default_factory=dict)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,16 +87,6 @@ def run(args: argparse.Namespace) -> int:
     format_name = args.format or _format_of(path)
     layout, fps, frame_hw = _layout(args, path, format_name), _rate(args.fps), _frame_hw(args.frame_size)
     stamp, sha256 = _stamp(path)
-    metadata = CacheMetadata(
-        layout=layout.name,
-        models={f"import:{format_name}": sha256},
-        settings={
-            "importer": "fidget poses import",
-            "format": format_name,
-            "fps": str(fps) if fps else "the file's, else 30",
-            "frame_size": args.frame_size,
-        },
-    )
     outcome = _Outcome()
 
     def on_broken(clip_id: str, problem: str) -> None:
@@ -105,6 +98,17 @@ def run(args: argparse.Namespace) -> int:
     if first is None:
         print(f"fidget: {path}: expected clips, found none that can be imported", file=sys.stderr)
         return 1
+    metadata = CacheMetadata(
+        layout=layout.name,
+        models={f"import:{format_name}": sha256},
+        settings={
+            "importer": "fidget poses import",
+            "format": format_name,
+            "fps": str(fps) if fps else "the file's, else 30",
+            "frame_size": args.frame_size,
+        },
+        axes="xy" if first.clip.z is None else "xyz",
+    )
     ticker = Ticker()
     with CacheWriter(directory, metadata) as writer:
         for labelled in itertools.chain([first], clips):
@@ -121,6 +125,10 @@ def _format_of(path: Path) -> str:
 
     if path.is_dir():
         return "pyskl" if any(path.glob("*.pkl")) else "openpose"
+    if path.suffix.lower() == ".npz":
+        from poses.formats.skeletons import is_skeletons
+
+        return "skeletons" if is_skeletons(path) else "npz"
     if path.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"{path}: the suffix tells no format; add --format {'|'.join(FORMATS)}")
     return _SUFFIXES[path.suffix.lower()]
@@ -135,6 +143,10 @@ def _layout(args: argparse.Namespace, path: Path, format_name: str) -> Layout:
         from poses.formats.npz import layout_name
 
         return get_layout(layout_name(path))
+    if name is None and format_name == "skeletons":
+        from poses.formats.skeletons import skeleton_layout
+
+        name = skeleton_layout(path)
     if name is None:
         raise UsageError(
             f"--layout: the {format_name} format does not name its joints; one of {', '.join(LAYOUTS)}"
@@ -207,6 +219,10 @@ def _clips(
         from poses.formats.npz import read_npz
 
         return read_npz(path, layout, on_broken)
+    if format_name == "skeletons":
+        from poses.formats.skeletons import read_skeletons
+
+        return read_skeletons(path, layout, fps, on_broken)
     if format_name == "csv":
         from poses.formats.long_csv import read_csv
 
@@ -241,11 +257,15 @@ def _take(
     for split in labelled.splits or ("",):
         if labelled.label is not None or split:
             outcome.labels.append((clip.clip_id, labelled.label, split))
+    if labelled.class_name is not None and labelled.label is not None:
+        outcome.class_names[labelled.label] = labelled.class_name
     if clip.clip_id in writer:
         outcome.kept += 1
         return
     step = DEFAULT_XY_STEP
-    if is_normalised(clip):
+    if clip.z is not None:
+        step = fitting_step(clip.xy_px, clip.z)
+    elif is_normalised(clip):
         step = fitting_step(clip.xy_px)
         outcome.notes["normalised coordinates stored in finer steps than pixels"] += 1
     try:
@@ -266,9 +286,16 @@ def _write_labels(directory: Path, outcome: _Outcome) -> Path | None:
 
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\r\n")  # makes it quote a lone \r as well
-    rows.writerow(["clip_id", "label", "split"])
+    names = outcome.class_names
+    rows.writerow(["clip_id", "label", "split", *(["class_name"] if names else [])])
     rows.writerows(
-        [clip_id, "" if label is None else label, split] for clip_id, label, split in outcome.labels
+        [
+            clip_id,
+            "" if label is None else label,
+            split,
+            *([names.get(label, "") if label is not None else ""] if names else []),
+        ]
+        for clip_id, label, split in outcome.labels
     )
     content = text.getvalue().encode("utf-8", "surrogateescape")
     resolved = directory.resolve()

@@ -33,12 +33,14 @@ class LabelledClip:
         label: class index, where the format has one.
         splits: names of the splits that list the clip.
         notes: what the reader had to assume or change, one short sentence each.
+        class_name: name of the label, where the format has one.
     """
 
     clip: PoseClip
     label: int | None = None
     splits: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    class_name: str | None = None
 
 
 @dataclass
@@ -53,6 +55,7 @@ class RawClip:
         frame_hw: None where the format has no frame size: then what holds all joints.
         fps: None: 30, noted.
         track_ids: (M,), or None: 0, 1, ...
+        z: (M, T, V), or None where there are two axes.
     """
 
     clip_id: str
@@ -65,16 +68,20 @@ class RawClip:
     fps: Fraction | None = None
     track_ids: NDArray[Any] | None = None
     notes: list[str] = field(default_factory=list)
+    z: NDArray[Any] | None = None
 
-    def finish(self, label: int | None = None, splits: tuple[str, ...] = ()) -> LabelledClip:
+    def finish(
+        self, label: int | None = None, splits: tuple[str, ...] = (), class_name: str | None = None
+    ) -> LabelledClip:
         """The clip, its people without a single joint dropped, with notes on what had to be assumed.
 
         Raises:
             ValueError: the arrays do not make a clip; the message names the clip.
         """
-        xy_px, score = self._joints()
+        coordinates, score = self._joints()
         present = np.flatnonzero((score > 0).any(axis=(1, 2)))
-        xy_px, score = xy_px[present], score[present]  # (M, T, V, 2), (M, T, V)
+        coordinates, score = coordinates[present], score[present]  # (M, T, V, 2 or 3), (M, T, V)
+        xy_px = coordinates[..., :2]
         track_ids = np.arange(len(present)) if self.track_ids is None else np.asarray(self.track_ids)[present]
         if self.box_px is None:
             box_px = boxes_around(xy_px)
@@ -98,15 +105,18 @@ class RawClip:
             frame_hw=self.frame_hw or self._frame_hw(xy_px),
             fps=fps,
             track_ids=np.asarray(track_ids, np.int64),
+            z=None if self.z is None else np.ascontiguousarray(coordinates[..., 2]),
         )
         if is_normalised(clip):
             self.notes.append("coordinates look normalised (all below 4): kept as they are")
-        return LabelledClip(clip, label, splits, tuple(self.notes))
+        return LabelledClip(clip, label, splits, tuple(self.notes), class_name)
 
     def _joints(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Coordinates and scores by the house rule: missing is score 0 and NaN."""
         with np.errstate(over="ignore"):  # beyond float32 is infinite, and missing
             xy_px = np.array(self.xy, dtype=np.float32)
+            if self.z is not None:
+                xy_px = np.concatenate([xy_px, np.asarray(self.z, np.float32)[..., None]], axis=-1)
         finite = np.isfinite(xy_px).all(axis=-1)
         if self.score is None:
             score = (finite & (xy_px != 0).any(axis=-1)).astype(np.float32)
@@ -141,7 +151,12 @@ def boxes_around(xy_px: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def is_normalised(clip: PoseClip) -> bool:
-    """Whether every coordinate is below 4 in size: no pixels, but fractions of a frame or of a person."""
+    """Whether every coordinate is below 4 in size: no pixels, but fractions of a frame or of a person.
+
+    Points in space are in units of length, never pixels.
+    """
+    if clip.z is not None:
+        return False
     visible = clip.xy_px[np.isfinite(clip.xy_px)]
     return bool(visible.size) and bool(np.abs(visible).max() < 4)
 
