@@ -234,16 +234,18 @@ class GraphInput:
 
     @cached_property
     def _options(self) -> Options:
-        pairs = np.full((len(self.streams), len(self.layout.joints)), -1, np.int64)
-        for place, stream in enumerate(self.streams):
-            if stream.startswith("bone"):
-                pairs[place] = bone_pairs(self.layout, 2 if stream.startswith("bone2") else 1)[:, 1]
-                if self.bones == "pyskl" and not stream.startswith("bone2"):
-                    for joint, other in _PYSKL_BONES.get(self.layout.name, {}).items():
-                        pairs[place, self.layout.index(joint)] = self.layout.index(other)
+        bones = [stream.removesuffix("_motion") for stream in self.streams]
+        kinds = [name for name in ("bone", "bone2") if name in bones]
+        pairs = np.zeros((len(kinds), len(self.layout.joints)), np.int64)
+        for place, name in enumerate(kinds):
+            pairs[place] = bone_pairs(self.layout, 2 if name == "bone2" else 1)[:, 1]
+            if self.bones == "pyskl" and name == "bone":
+                for joint, other in _PYSKL_BONES.get(self.layout.name, {}).items():
+                    pairs[place, self.layout.index(joint)] = self.layout.index(other)
         return Options(
             mirror=np.array(self.layout.mirror, np.int64),
             pairs=pairs,
+            kind=np.array([kinds.index(b) + 1 if b in kinds else 0 for b in bones], np.int64),
             moves=np.array([stream.endswith("motion") for stream in self.streams]),
             min_score=np.float32(self.min_score),
             confidence=self.confidence,

@@ -55,7 +55,8 @@ class Options(NamedTuple):
 
     Attributes:
         mirror: (V,) int64.
-        pairs: (S, V) int64, the joint that a stream subtracts from each joint; -1 for none.
+        pairs: (P, V) int64, kinds of bones: the joint that is subtracted from each joint.
+        kind: (S,) int64, what each stream shows: 0 joints, 1 + p the bones of kind p.
         moves: (S,) bool, the streams that are differences along time.
         min_score: joints up to this score are missing.
         confidence: each stream has the score as one more channel.
@@ -67,6 +68,7 @@ class Options(NamedTuple):
 
     mirror: NDArray[np.int64]
     pairs: NDArray[np.int64]
+    kind: NDArray[np.int64]
     moves: NDArray[np.bool_]
     min_score: np.float32
     confidence: bool
@@ -124,91 +126,139 @@ def write_rows(  # type: ignore[no-untyped-def]
         positions: (rows, T) float64, frames among those that count.
         x: (rows, M, T, V, C) float32.
     """
-    joints, length = x.shape[3], x.shape[2]
-    depth = packed.xyz.shape[1] + (1 if options.confidence else 0)
+    length, joints, channels = x.shape[2], x.shape[3], packed.xyz.shape[1]
+    depth = channels + (1 if options.confidence else 0)
     at, after = np.empty(length, np.int64), np.empty(length, np.int64)
+    most = anchors.count.max()  # frames of a clip; behind them lie blended and blocked ones
+    table = np.empty((1 + len(options.pairs), most + 3 * length, joints, depth), np.float32)
+    done = np.empty(table.shape[1], np.bool_)
     for row in range(begin, end):
         clip = row // views
         count = anchors.count[clip]
-        table = np.empty((count + 3 * length, joints, depth), np.float32)
         for slot in range(x.shape[1]):
             person = anchors.order[clip, slot]
             if person < 0:
                 x[row, slot] = 0.0
                 continue
-            _place_frames(row, clip, person, packed, anchors, maps, options, keys, positions[row], table)
-            _look_up(positions[row], count, maps.reverse[row], options, table, at, after)
+            placed = table[0]
+            _place_frames(
+                row, clip, person, packed, anchors, maps, options, keys, positions[row], done, placed
+            )
+            _look_up(positions[row], count, maps.reverse[row], options, placed, at, after)
             if maps.block_share[row] > 0:
-                _block(row, count + 2 * length, maps, options, keys, table, at, after)
-            _write_streams(table, at, after, options, packed.xyz.shape[1], x[row, slot])
+                _block(row, count + 2 * length, maps, options, keys, placed, at, after)
+            if len(options.pairs):
+                _add_bones(table, at, after, options.pairs, channels, done)
+            for s in range(len(options.moves)):
+                source = table[options.kind[s]]
+                _write_stream(source, at, after, options.moves[s], channels, s * depth, x[row, slot])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _place_frames(  # type: ignore[no-untyped-def]
-    row, clip, person, packed, anchors, maps, options, keys, position, table
+    row, clip, person, packed, anchors, maps, options, keys, position, done, table
 ):
     """Normalise and augment the frames that are needed into table (frames, V, C + 1)."""
     frames, count = packed.frames[clip], anchors.count[clip]
-    first = packed.start[clip] + person * frames * table.shape[1]
-    done = np.zeros(count, np.bool_)
+    joints, channels = table.shape[1], packed.xyz.shape[1]
+    done[:count] = options.stretch_box
     ahead = 1 if options.between else 0
-    step = (-1 if maps.reverse[row] else 1) if options.clip_motion else 0
+    step = (-1 if maps.reverse[row] else 1) if options.clip_motion and options.moves.any() else 0
     for i in range(len(position)):
         t = int(position[i])
-        for k in range(t + min(step, 0), t + ahead + max(step, 0) + 1):
-            if 0 <= k < count:
-                done[k] = True
-    if options.stretch_box:
-        done[:] = True
+        for k in range(max(t + min(step, 0), 0), min(t + ahead + max(step, 0) + 1, count)):
+            done[k] = True
+    plain = maps.noise[row] == 0 and np.all(maps.perspective[row] == 0)
+    partial = options.min_score > 0 or not np.all(maps.keep[row])
     for t in range(count):
-        if done[t]:
-            source = anchors.frame_map[anchors.frame_start[clip] + t] if len(anchors.frame_map) else t
-            _place_frame(row, first, source * table.shape[1], packed, maps, options, keys, table[t])
+        if not done[t]:
+            continue
+        source = anchors.frame_map[anchors.frame_start[clip] + t] if len(anchors.frame_map) else t
+        begin = packed.start[clip] + (person * frames + source) * joints
+        if plain and channels == 2:
+            _place_2d(row, begin, packed, maps, options.mirror, table[t])
+        elif plain:
+            _place_3d(row, begin, packed, maps, options.mirror, table[t])
+        else:
+            _place_freely(
+                row, begin, begin - packed.start[clip], packed, maps, options.mirror, keys, table[t]
+            )
+        if partial or options.confidence:
+            _hide(row, begin, packed, maps, options, table[t])
     if options.stretch_box:
-        _stretch(table[:count], packed.xyz.shape[1])
+        _stretch(table[:count], channels)
     if options.fill:
         for t in range(count):
-            for j in range(table.shape[1]):
+            for j in range(joints):
                 if done[t] and np.isnan(table[t, j, 0]):
-                    table[t, j, : packed.xyz.shape[1]] = 0.0
+                    table[t, j, :channels] = 0.0
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _place_frame(row, first, frame, packed, maps, options, keys, places):  # type: ignore[no-untyped-def]
-    """One frame of a person into places (V, C + 1); the frame begins `frame` rows after row `first`."""
-    linear, origin = maps.linear[row], maps.origin[row]
-    shift, perspective = maps.shift[row], maps.perspective[row]
+def _place_2d(row, begin, packed, maps, mirror, places):  # type: ignore[no-untyped-def]
+    """One frame into places (V, C + 1): the joints from row `begin` of the clips, without perspective."""
+    a, b = maps.linear[row, 0, 0], maps.linear[row, 0, 1]
+    c, d = maps.linear[row, 1, 0], maps.linear[row, 1, 1]
+    ox, oy, sx, sy = maps.origin[row, 0], maps.origin[row, 1], maps.shift[row, 0], maps.shift[row, 1]
+    flip, xyz = maps.flip[row], packed.xyz
+    for j in range(places.shape[0]):
+        at = begin + (mirror[j] if flip else j)
+        x, y = xyz[at, 0] - ox, xyz[at, 1] - oy
+        places[j, 0] = a * x + b * y + sx
+        places[j, 1] = c * x + d * y + sy
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _place_3d(row, begin, packed, maps, mirror, places):  # type: ignore[no-untyped-def]
+    """As `_place_2d`, in three dimensions."""
+    a, b, c = maps.linear[row, 0, 0], maps.linear[row, 0, 1], maps.linear[row, 0, 2]
+    d, e, f = maps.linear[row, 1, 0], maps.linear[row, 1, 1], maps.linear[row, 1, 2]
+    g, h, i = maps.linear[row, 2, 0], maps.linear[row, 2, 1], maps.linear[row, 2, 2]
+    ox, oy, oz = maps.origin[row, 0], maps.origin[row, 1], maps.origin[row, 2]
+    sx, sy, sz = maps.shift[row, 0], maps.shift[row, 1], maps.shift[row, 2]
+    flip, xyz = maps.flip[row], packed.xyz
+    for j in range(places.shape[0]):
+        at = begin + (mirror[j] if flip else j)
+        x, y, z = xyz[at, 0] - ox, xyz[at, 1] - oy, xyz[at, 2] - oz
+        places[j, 0] = a * x + b * y + c * z + sx
+        places[j, 1] = d * x + e * y + f * z + sy
+        places[j, 2] = g * x + h * y + i * z + sz
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _place_freely(row, begin, first, packed, maps, mirror, keys, places):  # type: ignore[no-untyped-def]
+    """As `_place_2d`, in any dimension, with noise and perspective; `first` counts rows within the clip."""
+    linear, perspective, noise = maps.linear[row], maps.perspective[row], maps.noise[row]
     channels = packed.xyz.shape[1]
-    flip, noise = maps.flip[row], maps.noise[row]
-    flat = np.all(perspective == 0)
     base = stream_base(keys[row], _JITTER) if noise > 0 else np.uint64(0)
-    point = np.empty(3, np.float32)
+    point = np.empty(channels, np.float32)
     for j in range(len(places)):
-        source = frame + (options.mirror[j] if flip else j)
-        at = first + source
-        score = packed.score[at]
-        if options.confidence:
-            places[j, channels] = score
-        if not (score > options.min_score and maps.keep[row, j]):
-            places[j, :channels] = np.nan
-            if options.confidence and not maps.keep[row, j]:
-                places[j, channels] = 0.0
-            continue
+        source = mirror[j] if maps.flip[row] else j
+        depth = np.float32(1.0)
         for c in range(channels):
-            point[c] = packed.xyz[at, c] - origin[c]
+            point[c] = packed.xyz[begin + source, c] - maps.origin[row, c]
             if noise > 0:
-                point[c] += noise * _noise(bits_at(base, np.uint64(at * channels + c)))
-        near = np.float32(1.0)
-        if not flat:
-            near += perspective[0] * point[0] + perspective[1] * point[1]
-            near = np.float32(1.0) / max(near, np.float32(NEAREST))
-        if channels == 2:
-            places[j, 0] = (linear[0, 0] * point[0] + linear[0, 1] * point[1]) * near + shift[0]
-            places[j, 1] = (linear[1, 0] * point[0] + linear[1, 1] * point[1]) * near + shift[1]
-        else:
-            for c in range(3):
-                place = linear[c, 0] * point[0] + linear[c, 1] * point[1] + linear[c, 2] * point[2]
-                places[j, c] = place + shift[c]
+                point[c] += noise * _noise(bits_at(base, np.uint64((first + source) * channels + c)))
+            depth += perspective[c] * point[c]
+        depth = max(depth, np.float32(NEAREST))
+        for c in range(channels):
+            place = np.float32(0.0)
+            for k in range(channels):
+                place += linear[c, k] * point[k]
+            places[j, c] = place / depth + maps.shift[row, c]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _hide(row, begin, packed, maps, options, places):  # type: ignore[no-untyped-def]
+    """NaN for joints of places (V, C + 1) that are dropped or too uncertain; their scores where wanted."""
+    channels = packed.xyz.shape[1]
+    for j in range(len(places)):
+        score = packed.score[begin + (options.mirror[j] if maps.flip[row] else j)]
+        kept = maps.keep[row, j]
+        if not (kept and score > options.min_score):
+            places[j, :channels] = np.nan
+        if options.confidence:
+            places[j, channels] = score if kept else np.float32(0.0)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -295,31 +345,53 @@ def _block(row, free, maps, options, keys, table, at, after):  # type: ignore[no
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _write_streams(table, at, after, options, channels, x):  # type: ignore[no-untyped-def]
-    """All streams of one person into x (T, V, C)."""
-    depth = table.shape[2]
-    half = np.float32(0.5)
+def _add_bones(table, at, after, pairs, channels, done):  # type: ignore[no-untyped-def]
+    """Bones of every frame that is looked at into table (1 + P, frames, V, C + 1), behind the joints."""
+    done[:] = False
     for i in range(len(at)):
-        here, then = table[at[i]], table[max(after[i], 0)]
-        for s in range(len(options.moves)):
-            moves, pairs = options.moves[s], options.pairs[s]
-            if moves and after[i] < 0:
-                x[i, :, s * depth : (s + 1) * depth] = 0.0
-                continue
-            for j in range(table.shape[1]):
-                pair = pairs[j]
-                for c in range(depth):
-                    value = here[j, c]
-                    if c < channels:
-                        if pair >= 0:
-                            value -= here[pair, c]
-                        if moves:
-                            value = (then[j, c] - then[pair, c] if pair >= 0 else then[j, c]) - value
-                        x[i, j, s * depth + c] = np.float32(0.0) if np.isnan(value) else value
-                    else:
-                        if pair >= 0:
-                            value = (value + here[pair, c]) * half
-                        if moves:
-                            next_value = (then[j, c] + then[pair, c]) * half if pair >= 0 else then[j, c]
-                            value = (value + next_value) * half
-                        x[i, j, s * depth + c] = value
+        done[at[i]] = True
+        if after[i] >= 0:
+            done[after[i]] = True
+    for t in range(len(done)):
+        if done[t]:
+            places = table[0, t]
+            for p in range(len(pairs)):
+                bones = table[1 + p, t]
+                for j in range(bones.shape[0]):
+                    k = pairs[p, j]
+                    for c in range(channels):
+                        bones[j, c] = places[j, c] - places[k, c]
+                    for c in range(channels, bones.shape[1]):
+                        bones[j, c] = (places[j, c] + places[k, c]) * np.float32(0.5)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _write_stream(source, at, after, moves, channels, offset, x):  # type: ignore[no-untyped-def]
+    """Source (frames, V, C) or its steps into the channels of x (T, V, all C) from `offset` on.
+
+    The same loop for each usual number of channels, which the compiler unrolls.
+    """
+    depth = source.shape[2]
+    if depth == 2:
+        _write_channels(source, at, after, moves, channels, offset, x, 2)
+    elif depth == 3:
+        _write_channels(source, at, after, moves, channels, offset, x, 3)
+    else:
+        _write_channels(source, at, after, moves, channels, offset, x, depth)
+
+
+@njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _write_channels(source, at, after, moves, channels, offset, x, depth):  # type: ignore[no-untyped-def]
+    """As `_write_stream`, with the number of channels told."""
+    zero, half = np.float32(0.0), np.float32(0.5)
+    for i in range(x.shape[0]):
+        here, then = at[i], after[i]
+        for j in range(x.shape[1]):
+            for c in range(depth):
+                value = source[here, j, c]
+                if moves and then >= 0:
+                    next_value = source[then, j, c]
+                    value = next_value - value if c < channels else (next_value + value) * half
+                elif moves:
+                    value = zero
+                x[i, j, offset + c] = zero if np.isnan(value) else value
