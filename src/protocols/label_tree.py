@@ -16,7 +16,7 @@ class LabelTree:
         group_of: for each action its group's index; empty where there are no groups.
 
     Raises:
-        ValueError: names that repeat, an action without a group, a group without actions; the message names them.
+        ValueError: names that repeat, an action without a group, a group without actions; names them.
     """
 
     name: str

@@ -48,9 +48,8 @@ class Protocol:
                     problems.append(f"clip {clip_id!r} is in {seen[clip_id]} and in {name}")
                 seen[clip_id] = name
                 if not 0 <= label < len(self.tree.actions):
-                    problems.append(
-                        f"{name}: clip {clip_id!r} has label {label}, expected 0..{len(self.tree.actions) - 1}"
-                    )
+                    last = len(self.tree.actions) - 1
+                    problems.append(f"{name}: clip {clip_id!r} has label {label}, expected 0..{last}")
         if problems:
             more = f" ... and {len(problems) - 8} more" if len(problems) > 8 else ""
             raise ValueError(f"protocol {self.name!r}: " + "; ".join(problems[:8]) + more)
