@@ -149,9 +149,7 @@ def write_rows(  # type: ignore[no-untyped-def]
                 _block(row, count + 2 * length, maps, options, keys, placed, at, after)
             if len(options.pairs):
                 _add_bones(table, at, after, options.pairs, channels, done)
-            for s in range(len(options.moves)):
-                source = table[options.kind[s]]
-                _write_stream(source, at, after, options.moves[s], channels, s * depth, x[row, slot])
+            _write_streams(table, at, after, options.kind, options.moves, channels, x[row, slot])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -159,106 +157,117 @@ def _place_frames(  # type: ignore[no-untyped-def]
     row, clip, person, packed, anchors, maps, options, keys, position, done, table
 ):
     """Normalise and augment the frames that are needed into table (frames, V, C + 1)."""
-    frames, count = packed.frames[clip], anchors.count[clip]
-    joints, channels = table.shape[1], packed.xyz.shape[1]
-    done[:count] = options.stretch_box
-    ahead = 1 if options.between else 0
-    step = (-1 if maps.reverse[row] else 1) if options.clip_motion and options.moves.any() else 0
-    for i in range(len(position)):
-        t = int(position[i])
-        for k in range(max(t + min(step, 0), 0), min(t + ahead + max(step, 0) + 1, count)):
-            done[k] = True
-    plain = maps.noise[row] == 0 and np.all(maps.perspective[row] == 0)
-    partial = options.min_score > 0 or not np.all(maps.keep[row])
+    count, joints, channels = anchors.count[clip], table.shape[1], packed.xyz.shape[1]
+    _mark_needed(row, count, maps, options, position, done)
+    first = packed.start[clip] + person * packed.frames[clip] * joints
+    begins = np.empty(count, np.int64)  # the row of the clips that each frame begins with
     for t in range(count):
-        if not done[t]:
-            continue
         source = anchors.frame_map[anchors.frame_start[clip] + t] if len(anchors.frame_map) else t
-        begin = packed.start[clip] + (person * frames + source) * joints
-        if plain and channels == 2:
-            _place_2d(row, begin, packed, maps, options.mirror, table[t])
-        elif plain:
-            _place_3d(row, begin, packed, maps, options.mirror, table[t])
-        else:
-            _place_freely(
-                row, begin, begin - packed.start[clip], packed, maps, options.mirror, keys, table[t]
-            )
-        if partial or options.confidence:
-            _hide(row, begin, packed, maps, options, table[t])
+        begins[t] = first + source * joints
+    origins = np.arange(joints)
+    if maps.flip[row]:
+        origins = options.mirror
+    linear, origin, shift = maps.linear[row], maps.origin[row], maps.shift[row]
+    plain = maps.noise[row] == 0 and np.all(maps.perspective[row] == 0)
+    if plain and channels == 2:
+        _place_2d(packed.xyz, begins, origins, done, linear, origin, shift, table)
+    elif plain:
+        _place_3d(packed.xyz, begins, origins, done, linear, origin, shift, table)
+    else:
+        base = stream_base(keys[row], _JITTER) if maps.noise[row] > 0 else np.uint64(0)
+        noise, perspective = maps.noise[row], maps.perspective[row]
+        _place_freely(
+            packed.xyz, begins, origins, done, linear, origin, shift, table,
+            packed.start[clip], base, noise, perspective,
+        )  # fmt: skip
+    if options.min_score > 0 or options.confidence or not np.all(maps.keep[row]):
+        _hide(packed.score, begins, origins, done, maps.keep[row], options.min_score, channels, table)
     if options.stretch_box:
         _stretch(table[:count], channels)
     if options.fill:
         for t in range(count):
-            for j in range(joints):
-                if done[t] and np.isnan(table[t, j, 0]):
+            for j in range(joints if done[t] else 0):
+                if np.isnan(table[t, j, 0]):
                     table[t, j, :channels] = 0.0
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _place_2d(row, begin, packed, maps, mirror, places):  # type: ignore[no-untyped-def]
-    """One frame into places (V, C + 1): the joints from row `begin` of the clips, without perspective."""
-    a, b = maps.linear[row, 0, 0], maps.linear[row, 0, 1]
-    c, d = maps.linear[row, 1, 0], maps.linear[row, 1, 1]
-    ox, oy, sx, sy = maps.origin[row, 0], maps.origin[row, 1], maps.shift[row, 0], maps.shift[row, 1]
-    flip, xyz = maps.flip[row], packed.xyz
-    for j in range(places.shape[0]):
-        at = begin + (mirror[j] if flip else j)
-        x, y = xyz[at, 0] - ox, xyz[at, 1] - oy
-        places[j, 0] = a * x + b * y + sx
-        places[j, 1] = c * x + d * y + sy
+def _mark_needed(row, count, maps, options, position, done):  # type: ignore[no-untyped-def]
+    """Set done (count,) where a frame is sampled, or is the neighbour of one that is."""
+    done[:count] = options.stretch_box
+    step = (-1 if maps.reverse[row] else 1) if options.clip_motion and options.moves.any() else 0
+    below, above = min(step, 0), max(step, 0) + (1 if options.between else 0)
+    for i in range(len(position)):
+        t = int(position[i])
+        for k in range(max(t + below, 0), min(t + above + 1, count)):
+            done[k] = True
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _place_3d(row, begin, packed, maps, mirror, places):  # type: ignore[no-untyped-def]
+def _place_2d(xyz, begins, origins, done, linear, origin, shift, table):  # type: ignore[no-untyped-def]
+    """The frames that are done into table (frames, V, C + 1), without noise and perspective."""
+    a, b, c, d = linear[0, 0], linear[0, 1], linear[1, 0], linear[1, 1]
+    ox, oy, sx, sy = origin[0], origin[1], shift[0], shift[1]
+    for t in range(len(begins)):
+        if done[t]:
+            for j in range(len(origins)):
+                at = begins[t] + origins[j]
+                x, y = xyz[at, 0] - ox, xyz[at, 1] - oy
+                table[t, j, 0] = a * x + b * y + sx
+                table[t, j, 1] = c * x + d * y + sy
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _place_3d(xyz, begins, origins, done, linear, origin, shift, table):  # type: ignore[no-untyped-def]
     """As `_place_2d`, in three dimensions."""
-    a, b, c = maps.linear[row, 0, 0], maps.linear[row, 0, 1], maps.linear[row, 0, 2]
-    d, e, f = maps.linear[row, 1, 0], maps.linear[row, 1, 1], maps.linear[row, 1, 2]
-    g, h, i = maps.linear[row, 2, 0], maps.linear[row, 2, 1], maps.linear[row, 2, 2]
-    ox, oy, oz = maps.origin[row, 0], maps.origin[row, 1], maps.origin[row, 2]
-    sx, sy, sz = maps.shift[row, 0], maps.shift[row, 1], maps.shift[row, 2]
-    flip, xyz = maps.flip[row], packed.xyz
-    for j in range(places.shape[0]):
-        at = begin + (mirror[j] if flip else j)
-        x, y, z = xyz[at, 0] - ox, xyz[at, 1] - oy, xyz[at, 2] - oz
-        places[j, 0] = a * x + b * y + c * z + sx
-        places[j, 1] = d * x + e * y + f * z + sy
-        places[j, 2] = g * x + h * y + i * z + sz
+    a, b, c, d, e, f = linear[0, 0], linear[0, 1], linear[0, 2], linear[1, 0], linear[1, 1], linear[1, 2]
+    g, h, i = linear[2, 0], linear[2, 1], linear[2, 2]
+    ox, oy, oz, sx, sy, sz = origin[0], origin[1], origin[2], shift[0], shift[1], shift[2]
+    for t in range(len(begins)):
+        if done[t]:
+            for j in range(len(origins)):
+                at = begins[t] + origins[j]
+                x, y, z = xyz[at, 0] - ox, xyz[at, 1] - oy, xyz[at, 2] - oz
+                table[t, j, 0] = a * x + b * y + c * z + sx
+                table[t, j, 1] = d * x + e * y + f * z + sy
+                table[t, j, 2] = g * x + h * y + i * z + sz
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _place_freely(row, begin, first, packed, maps, mirror, keys, places):  # type: ignore[no-untyped-def]
-    """As `_place_2d`, in any dimension, with noise and perspective; `first` counts rows within the clip."""
-    linear, perspective, noise = maps.linear[row], maps.perspective[row], maps.noise[row]
-    channels = packed.xyz.shape[1]
-    base = stream_base(keys[row], _JITTER) if noise > 0 else np.uint64(0)
+def _place_freely(  # type: ignore[no-untyped-def]
+    xyz, begins, origins, done, linear, origin, shift, table, first, base, noise, perspective
+):
+    """As `_place_2d`, in any dimension, with noise (counted from the clip's row `first`) and perspective."""
+    channels = xyz.shape[1]
     point = np.empty(channels, np.float32)
-    for j in range(len(places)):
-        source = mirror[j] if maps.flip[row] else j
-        depth = np.float32(1.0)
-        for c in range(channels):
-            point[c] = packed.xyz[begin + source, c] - maps.origin[row, c]
-            if noise > 0:
-                point[c] += noise * _noise(bits_at(base, np.uint64((first + source) * channels + c)))
-            depth += perspective[c] * point[c]
-        depth = max(depth, np.float32(NEAREST))
-        for c in range(channels):
-            place = np.float32(0.0)
-            for k in range(channels):
-                place += linear[c, k] * point[k]
-            places[j, c] = place / depth + maps.shift[row, c]
+    for t in range(len(begins)):
+        for j in range(len(origins) if done[t] else 0):
+            at = begins[t] + origins[j]
+            depth = np.float32(1.0)
+            for c in range(channels):
+                point[c] = xyz[at, c] - origin[c]
+                if noise > 0:
+                    point[c] += noise * _noise(bits_at(base, np.uint64((at - first) * channels + c)))
+                depth += perspective[c] * point[c]
+            depth = max(depth, np.float32(NEAREST))
+            for c in range(channels):
+                place = np.float32(0.0)
+                for k in range(channels):
+                    place += linear[c, k] * point[k]
+                table[t, j, c] = place / depth + shift[c]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _hide(row, begin, packed, maps, options, places):  # type: ignore[no-untyped-def]
-    """NaN for joints of places (V, C + 1) that are dropped or too uncertain; their scores where wanted."""
-    channels = packed.xyz.shape[1]
-    for j in range(len(places)):
-        score = packed.score[begin + (options.mirror[j] if maps.flip[row] else j)]
-        kept = maps.keep[row, j]
-        if not (kept and score > options.min_score):
-            places[j, :channels] = np.nan
-        if options.confidence:
-            places[j, channels] = score if kept else np.float32(0.0)
+def _hide(score, begins, origins, done, keep, min_score, channels, table):  # type: ignore[no-untyped-def]
+    """NaN for joints that are dropped or too uncertain; their scores behind them where there is a place."""
+    for t in range(len(begins)):
+        for j in range(len(origins) if done[t] else 0):
+            value = score[begins[t] + origins[j]]
+            if not (keep[j] and value > min_score):
+                for c in range(channels):
+                    table[t, j, c] = np.nan
+            if table.shape[2] > channels:
+                table[t, j, channels] = value if keep[j] else np.float32(0.0)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -366,32 +375,50 @@ def _add_bones(table, at, after, pairs, channels, done):  # type: ignore[no-unty
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _write_stream(source, at, after, moves, channels, offset, x):  # type: ignore[no-untyped-def]
-    """Source (frames, V, C) or its steps into the channels of x (T, V, all C) from `offset` on.
+def _write_streams(table, at, after, kind, moves, channels, x):  # type: ignore[no-untyped-def]
+    """Entries of table (1 + P, frames, V, C), or steps from one to the next, into x (T, V, S * C).
 
     The same loop for each usual number of channels, which the compiler unrolls.
     """
-    depth = source.shape[2]
-    if depth == 2:
-        _write_channels(source, at, after, moves, channels, offset, x, 2)
-    elif depth == 3:
-        _write_channels(source, at, after, moves, channels, offset, x, 3)
-    else:
-        _write_channels(source, at, after, moves, channels, offset, x, depth)
+    depth = table.shape[3]
+    for s in range(len(kind)):
+        source, out = table[kind[s]], x[:, :, s * depth : (s + 1) * depth]
+        if moves[s] and depth == 2 and channels == 2:
+            _write_steps(source, at, after, 2, 2, out)
+        elif moves[s] and depth == 3 and channels == 3:
+            _write_steps(source, at, after, 3, 3, out)
+        elif moves[s]:
+            _write_steps(source, at, after, channels, depth, out)
+        elif depth == 2:
+            _write_places(source, at, 2, out)
+        elif depth == 3:
+            _write_places(source, at, 3, out)
+        else:
+            _write_places(source, at, depth, out)
 
 
 @njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _write_channels(source, at, after, moves, channels, offset, x, depth):  # type: ignore[no-untyped-def]
-    """As `_write_stream`, with the number of channels told."""
-    zero, half = np.float32(0.0), np.float32(0.5)
-    for i in range(x.shape[0]):
-        here, then = at[i], after[i]
-        for j in range(x.shape[1]):
+def _write_places(source, at, depth, out):  # type: ignore[no-untyped-def]
+    """Joints or bones (frames, V, depth) into out (T, V, depth), 0 for NaN."""
+    for i in range(out.shape[0]):
+        here = source[at[i]]
+        for j in range(out.shape[1]):
             for c in range(depth):
-                value = source[here, j, c]
-                if moves and then >= 0:
-                    next_value = source[then, j, c]
-                    value = next_value - value if c < channels else (next_value + value) * half
-                elif moves:
-                    value = zero
-                x[i, j, offset + c] = zero if np.isnan(value) else value
+                value = here[j, c]
+                out[i, j, c] = value if value == value else np.float32(0.0)
+
+
+@njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _write_steps(source, at, after, channels, depth, out):  # type: ignore[no-untyped-def]
+    """Their steps; the channels from `channels` on are scores, and averaged."""
+    for i in range(out.shape[0]):
+        if after[i] < 0:
+            out[i] = 0.0
+            continue
+        here, then = source[at[i]], source[after[i]]
+        for j in range(out.shape[1]):
+            for c in range(channels):
+                value = then[j, c] - here[j, c]
+                out[i, j, c] = value if value == value else np.float32(0.0)
+            for c in range(channels, depth):
+                out[i, j, c] = (then[j, c] + here[j, c]) * np.float32(0.5)
