@@ -36,6 +36,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
 def rename(state: Mapping[str, Tensor], rules: NameRules) -> dict[str, Tensor]:
     """The same tensors under our names.
 
+    An entry whose name becomes empty is left out: a rule says so of what the published code stores and never
+    uses.
+
     Raises:
         ValueError: two names become one.
     """
@@ -44,6 +47,8 @@ def rename(state: Mapping[str, Tensor], rules: NameRules) -> dict[str, Tensor]:
         new = name
         for pattern, replacement in rules:
             new = re.sub(pattern, replacement, new)
+        if not new:
+            continue
         if new in renamed:
             raise ValueError(f"checkpoint: {name!r} and another entry both become {new!r}")
         renamed[new] = tensor

@@ -114,7 +114,7 @@ def gather_neighbours(x: Tensor, graph: Tensor) -> Tensor:
     p, c, t, v = x.shape
     k = graph.shape[-3]
     rows = x.permute(0, 2, 3, 1).reshape(p * t, v, c)
-    to_from = graph.movedim(-1, -3).flatten(-3, -2)  # (..., V * K, V)
+    to_from = graph.transpose(-1, -2).transpose(-2, -3).flatten(-3, -2)  # (..., V * K, V)
     if graph.ndim == 3:
         to_from = to_from.expand(p * t, -1, -1)
     else:

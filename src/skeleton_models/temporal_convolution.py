@@ -6,7 +6,7 @@ are fast in channels-last memory, right in any.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +42,7 @@ class TemporalConvolution(nn.Module):
         return dropped
 
 
-def merged_pointwise(x: Tensor, convs: Sequence[nn.Conv2d], norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+def merged_pointwise(x: Tensor, convs: Iterable[nn.Module], norms: Iterable[nn.Module]) -> Tensor:
     """The outputs of several (1x1 convolution, batch norm), side by side, computed as one.
 
     Exact in training too: batch norm knows each channel for itself. The running statistics of every norm are
@@ -56,12 +56,13 @@ def merged_pointwise(x: Tensor, convs: Sequence[nn.Conv2d], norms: Sequence[nn.B
     Returns:
         (P, sum of the convolutions' channels, T, V).
     """
-    weight = torch.cat([conv.weight for conv in convs])
-    bias = torch.cat([conv.bias for conv in convs if conv.bias is not None])
+    layers = [conv for conv in convs if isinstance(conv, nn.Conv2d)]
+    weight = torch.cat([conv.weight for conv in layers])
+    bias = torch.cat([conv.bias for conv in layers if conv.bias is not None])
     return merged_batch_norm(functional.conv2d(x, weight, bias), norms)
 
 
-def merged_batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+def merged_batch_norm(x: Tensor, norms: Iterable[nn.Module]) -> Tensor:
     """Several batch norms over consecutive groups of channels, computed as one.
 
     Args:
@@ -71,19 +72,20 @@ def merged_batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
     Returns:
         (P, C, T, V).
     """
-    mean = torch.cat([_tensor(norm.running_mean) for norm in norms])
-    variance = torch.cat([_tensor(norm.running_var) for norm in norms])
-    weight = torch.cat([norm.weight for norm in norms])
-    bias = torch.cat([norm.bias for norm in norms])
-    training = norms[0].training
+    parts = [norm for norm in norms if isinstance(norm, nn.BatchNorm2d)]
+    mean = torch.cat([_tensor(norm.running_mean) for norm in parts])
+    variance = torch.cat([_tensor(norm.running_var) for norm in parts])
+    weight = torch.cat([norm.weight for norm in parts])
+    bias = torch.cat([norm.bias for norm in parts])
+    training = parts[0].training
     y = functional.batch_norm(
-        x, mean, variance, weight, bias, training, norms[0].momentum or 0.0, norms[0].eps
+        x, mean, variance, weight, bias, training, parts[0].momentum or 0.0, parts[0].eps
     )
     if training:
-        widths = [norm.num_features for norm in norms]
+        widths = [norm.num_features for norm in parts]
         with torch.no_grad():
             for norm, new_mean, new_variance in zip(
-                norms, mean.split(widths), variance.split(widths), strict=True
+                parts, torch.split(mean, widths), torch.split(variance, widths), strict=True
             ):
                 _tensor(norm.running_mean).copy_(new_mean)
                 _tensor(norm.running_var).copy_(new_variance)
@@ -134,8 +136,8 @@ class MultiBranchTemporal(nn.Module):
 
     def branches(self, x: Tensor) -> Tensor:
         """(P, C, T, V) to (P, C, T / stride, V), all branches side by side."""
-        narrow = torch.relu(merged_pointwise(x, list(self.reduce), list(self.reduce_bn)))
-        parts = narrow.split(self.widths, 1)
+        narrow = torch.relu(merged_pointwise(x, self.reduce, self.reduce_bn))
+        parts = torch.split(narrow, self.widths, 1)
         outputs = [conv(part) for conv, part in zip(self.dilated, parts, strict=False)]
         return torch.cat([*outputs, self.pool(parts[-1]), self.pointwise(x)], 1)
 

@@ -62,7 +62,7 @@ def test_stages_as_in_the_paper() -> None:
 def test_every_way_to_learn_the_graph() -> None:
     for adaptive in ("init", "offset", "importance", None):
         model = small(num_classes=3, layout=get_layout("coco17"), adaptive=adaptive, max_hop=2)
-        graph_checks.check_gradients(model, torch.randn(2, 1, 8, 17, 3))
+        graph_checks.check_gradients(model, named_input("gradients", (2, 1, 8, 17, 3)))
     with pytest.raises(ValueError, match="take shared_graph=False"):
         small(num_classes=3, layout=get_layout("coco17"), adaptive="init", shared_graph=True)
 

@@ -79,7 +79,7 @@ def test_merged_branches_are_the_branches() -> None:
 
 def test_gradients() -> None:
     graph_checks.check_gradients(
-        small(num_classes=3, layout=get_layout("coco17")), torch.randn(2, 1, 8, 17, 3)
+        small(num_classes=3, layout=get_layout("coco17")), named_input("gradients", (2, 1, 8, 17, 3))
     )
 
 
