@@ -1,8 +1,8 @@
 """Northwestern-UCLA: ten actions, ten performers, three cameras (Wang et al., CVPR 2014).
 
 A clip's name tells all of it: `a04_s03_e02_v01` is action 4, performer 3, repetition 2, camera 1. The
-published split is cross-view: cameras 1 and 2 train, camera 3 tests. It has no validation part; these variants make one
-without ever looking at camera 3:
+published split is cross-view: cameras 1 and 2 train, camera 3 tests. It has no validation part;
+these variants make one without ever looking at camera 3:
 
 * `nw_ucla`: performer 10 of cameras 1 and 2 validates, the nine others train, camera 3 tests.
 * `nw_ucla_full`: cameras 1 and 2 train, camera 3 tests. For the last run, after everything was chosen.

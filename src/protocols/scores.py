@@ -197,6 +197,8 @@ def read_scores(path: str | Path) -> ScoreFile:
 
 
 def _from_table(table: pa.Table, metadata: Any) -> ScoreFile:
+    if not isinstance(metadata, dict):
+        raise ValueError(f"expected a JSON object under the key 'fidget', got {type(metadata).__name__}")
     for name in ("clip_id", "scores"):
         if table[name].null_count:
             raise ValueError(f"column {name} holds nulls")
@@ -262,7 +264,8 @@ def aligned(files: Sequence[ScoreFile]) -> list[ScoreFile]:
             row = int(np.flatnonzero(both)[0])
             raise ValueError(
                 f"{name}: clip {first.clip_ids[row]!r} has label {labels[row]}, "
-                f"{first.labels[row]} in the first; so have {int(both.sum()) - 1} more: the files belong to different protocols"
+                f"{first.labels[row]} in the first, and {int(both.sum()) - 1} more differ; "
+                "the files belong to different protocols"
             )
         joined.append(
             ScoreFile(
