@@ -25,6 +25,7 @@ Poses are made by extract-poses. Exit status: 0 all is well, 1 something failed 
 
 COMMANDS = {
     "poses": "look at, check, convert and merge pose caches",
+    "train": "train a skeleton network from a pose cache",
     "evaluate": "accuracy and F1 of score files",
     "fuse": "one score file from several: streams, seeds, models",
     "weights": "list, fetch and find the models' weight files",

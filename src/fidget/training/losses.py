@@ -39,16 +39,17 @@ class ActionLoss(nn.Module):
     """The recipe's loss of a batch.
 
     With q the target distribution (label smoothing spreads eps over all A actions) and p the adjusted
-    probabilities, the loss is `-sum_a q_a (1 - p_a)^gamma log p_a`: gamma 0 is cross-entropy, above 0 the focal
-    loss (Lin et al., ICCV 2017). Logit adjustment (Menon et al., ICLR 2021, eq. 10) adds tau times the log of
-    the class's share of the training clips to the log-probabilities, in training only. The two-level loss adds
-    the cross-entropy of the body group, whose probability is the sum over its actions.
+    probabilities, the loss is `-sum_a q_a (1 - p_a)^gamma log p_a`: gamma 0 is cross-entropy, above 0 the
+    focal loss (Lin et al., ICCV 2017). Logit adjustment (Menon et al., ICLR 2021, eq. 10) adds tau times the
+    log of the class's share of the training clips to the log-probabilities, in training only. The two-level
+    loss adds the cross-entropy of the body group, whose probability is the sum over its actions.
 
     Args:
         table: the recipe's table.
         class_counts: (A,) training clips of each class, all at least 1 where logits are adjusted.
         group_of: (A,) group of each action, or None.
-        embeddings: (A, E) vectors of the labels for the label-embedding loss (Guo et al. 2024, MANet), or None.
+        embeddings: (A, E) vectors of the labels for the label-embedding loss (MANet, Guo et al. 2024),
+            or None.
 
     Raises:
         ValueError: a term needs groups or counts that are not there.
@@ -68,7 +69,8 @@ class ActionLoss(nn.Module):
         super().__init__()
         if (table.two_level_weight or table.soft_hierarchy) and group_of is None:
             raise ValueError(
-                "two_level_weight and soft_hierarchy need a label tree with body groups; this protocol has none"
+                "loss.two_level_weight and loss.soft_hierarchy need a label tree with body groups, "
+                "which this protocol has not"
             )
         if table.logit_adjustment and int(class_counts.min()) < 1:
             raise ValueError("logit_adjustment needs a training clip of every class; a class has none")

@@ -13,12 +13,15 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from fidget.training.recipe_files import shipped_recipes
+from skeleton_models.augment import Augment
+from skeleton_models.graph_input import GraphInput
 
 Scalar = bool | int | float | str
 
@@ -36,17 +39,28 @@ class ModelTable(_Table):
     options: dict[str, Scalar | list[Scalar]] = {}
 
 
-class GraphTable(_Table):
-    """`[input]` with form = "graph": joints to (N, M, T, V, C)."""
+def _with_fields_of(settings: type, base: type[BaseModel], without: tuple[str, ...]) -> type[BaseModel]:
+    """A table with the fields of a settings dataclass, so that a new setting is a recipe's key at once."""
+    hints = typing.get_type_hints(settings)
+    keys: dict[str, Any] = {}
+    for entry in fields(settings):
+        if entry.name not in without:
+            default = entry.default if entry.default is not MISSING else ...
+            keys[entry.name] = (hints[entry.name], default)
+    return create_model(f"{settings.__name__}Table", __base__=base, **keys)
+
+
+class _GraphKeys(_Table):
+    """`[input]` with form = "graph": what a recipe says beside the fields of `GraphInput`."""
 
     form: Literal["graph"]
-    frames: int = Field(ge=1)
     layout: str = ""  # empty: the cache's own
-    streams: list[str] = ["joint"]
     separate: bool = False  # one run for each stream, instead of their channels side by side
-    persons: int = Field(1, ge=1)
-    compute_absent: bool = False  # pad to `persons` and compute the padding, as published code does
-    options: dict[str, Scalar | list[Scalar]] = {}  # further fields of GraphInput, by name
+    compute_absent: bool = False  # compute padded persons too, as published code does
+
+
+AugmentTable: Any = _with_fields_of(Augment, _Table, ())
+GraphTable: Any = _with_fields_of(GraphInput, _GraphKeys, ("layout", "augment", "test_clips", "test_flip"))
 
 
 class HeatmapTable(_Table):
@@ -151,7 +165,7 @@ class Recipe(_Table):
     note: str = ""
     model: ModelTable
     input: Annotated[GraphTable | HeatmapTable, Field(discriminator="form")]
-    augment: dict[str, Any] = {}
+    augment: AugmentTable = AugmentTable()
     train: TrainTable
     sampling: SamplingTable = SamplingTable()
     loss: LossTable = LossTable()
@@ -159,14 +173,14 @@ class Recipe(_Table):
     eval: EvalTable = EvalTable()
 
 
-_NOT_HASHED = (("train", "seed"), ("train", "threads"), ("train", "prefetch"))
+_NOT_HASHED = (("train", "seed"), ("train", "threads"), ("train", "prefetch"), ("input", "threads"))
 
 
 def recipe_hash(recipe: Recipe) -> str:
     """16 hexadecimal digits; the seed and what changes speed only are left out."""
     content = recipe.model_dump(mode="json")
     for table, key in _NOT_HASHED:
-        del content[table][key]
+        content[table].pop(key, None)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -194,7 +208,8 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
         shipped = shipped_recipes()
         if name_or_file not in shipped:
             raise ValueError(
-                f"no recipe {name_or_file!r}: neither a .toml file nor shipped; {_nearest(name_or_file, shipped)}"
+                f"no recipe {name_or_file!r}: neither a .toml file nor shipped; "
+                f"{_nearest(name_or_file, shipped)}"
             )
         text, where = shipped[name_or_file], f"recipe {name_or_file}"
     return parse_recipe(text, where, overrides, default_name=path.stem)

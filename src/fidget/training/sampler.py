@@ -13,8 +13,8 @@ Balance = Literal["none", "square_root", "class_balanced"]
 def class_counts(labels: NDArray[np.int64], balance: Balance, total: int) -> NDArray[np.int64]:
     """How many clips of each class an epoch of `total` clips holds.
 
-    Shares go with the class's size, with its square root, or are equal; they are rounded by largest remainder,
-    so that the counts add up to `total`. A class without clips gets none.
+    Shares go with the class's size, with its square root, or are equal; they are rounded by largest
+    remainder, so that the counts add up to `total`. A class without clips gets none.
 
     Args:
         labels: (N,) labels of the training clips, 0..K-1.

@@ -38,7 +38,7 @@ def test_an_epoch_holds_its_counts_and_shows_clips_of_a_class_equally(balance, r
     np.testing.assert_array_equal(np.bincount(LABELS[clips], minlength=3), expected)
     shown = np.bincount(clips, minlength=len(LABELS))
     for label in range(3):
-        assert np.ptp(shown[LABELS == label]) <= 1
+        assert np.ptp(shown[label == LABELS]) <= 1
     for clip in range(len(LABELS)):  # each visit of a clip has its own number
         assert sorted(visits[clips == clip]) == list(range(shown[clip]))
 

@@ -1,0 +1,160 @@
+"""Clips of a pose cache under a protocol: what is there, what is not, and their arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidget.training.recipe import DataTable
+from poses.cache_reader import PoseCache
+from poses.layout import Layout, get_layout
+from protocols.protocol import Protocol, Split
+from skeleton_models.clip_arrays import ClipArrays
+
+_NAMED = 5  # ids in a message
+
+
+class PoseClips:
+    """The clips of a pose cache as arrays in one joint layout; cheap to read at random.
+
+    Args:
+        directory: of the cache.
+        layout_name: the joints wanted, empty for the cache's own; each must be in the cache by its name.
+
+    Attributes:
+        layout: of the arrays.
+        cache_hash: 16 hexadecimal digits; changes with any clip's poses.
+
+    Raises:
+        NotACacheError: the directory holds no pose cache.
+        ValueError: the layout has joints that the cache lacks; names both layouts.
+    """
+
+    def __init__(self, directory: Path | str, layout_name: str = "") -> None:
+        self.cache = PoseCache(directory)
+        self.view = self.cache.view()
+        self.layout = get_layout(layout_name) if layout_name else self.cache.layout
+        self._joints = _joints_of(self.cache.layout, self.layout, str(directory))
+        names = ["clip_id", "status", "width", "height", "checksum"]
+        names += [name for name in self.cache.metadata.schema.names if name == "z_checksum"]
+        columns = [column.to_pylist() for column in self.cache.table(names).columns]
+        ids, statuses, widths, heights, *checksums = columns
+        self.status: Mapping[str, str] = dict(zip(ids, statuses, strict=True))
+        self._frame_hw = dict(zip(ids, zip(heights, widths, strict=True), strict=True))
+        content = repr([self.cache.metadata.to_json(), sorted(zip(ids, statuses, *checksums, strict=True))])
+        self.cache_hash = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def read(self, clip_id: str) -> ClipArrays:
+        """The poses of one clip; M is 0 where nobody was found."""
+        xyz, score = self.view.read_xyz(clip_id)  # (M, T, V, 2 or 3), (M, T, V)
+        if self._joints is not None:
+            xyz, score = xyz[:, :, self._joints], score[:, :, self._joints]
+        return ClipArrays(xyz, score, self._frame_hw[clip_id])
+
+
+def _joints_of(stored: Layout, wanted: Layout, where: str) -> NDArray[np.intp] | None:
+    """Where the wanted joints lie among the stored ones; None where they are the same."""
+    if wanted.joints == stored.joints:
+        return None
+    lacking = [joint for joint in wanted.joints if joint not in stored.joints]
+    if lacking:
+        raise ValueError(
+            f"the recipe wants layout {wanted.name!r}, the cache {where} holds {stored.name!r}, which has no "
+            f"{_few(lacking)}; set input.layout to {stored.name!r} or a part of it, or extract such poses"
+        )
+    return np.array([stored.joints.index(joint) for joint in wanted.joints], np.intp)
+
+
+@dataclass(frozen=True, eq=False)
+class ClipSet:
+    """The clips of one split that can be used, in the protocol's order.
+
+    Attributes:
+        name: of the split.
+        clip_ids: their names.
+        labels: (N,) int64.
+        dropped: why -> the clips of the split that are left out.
+        no_person: clips without a person, kept.
+    """
+
+    name: str
+    clip_ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    no_person: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def summary(self) -> str:
+        """What there is, and what there is not, in one line."""
+        parts = [f"{self.name}: {len(self):,} clips"]
+        parts += [f"{len(ids)} {why} left out ({_few(ids)})" for why, ids in self.dropped.items() if ids]
+        if self.no_person:
+            parts.append(f"{len(self.no_person)} without a person kept ({_few(self.no_person)})")
+        return ", ".join(parts)
+
+
+def check_clips(clips: PoseClips, protocol: Protocol, rules: DataTable) -> dict[str, ClipSet]:
+    """Every split of a protocol, checked against the cache before anything is trained.
+
+    Raises:
+        ValueError: clips are missing, failed at extraction or hold nobody, classes are empty, and the recipe
+            says to refuse; every problem is counted and its first clips are named.
+    """
+    problems: list[str] = []
+    sets = {name: _checked(clips, name, split, rules, problems) for name, split in protocol.splits.items()}
+    counts = np.bincount(sets["train"].labels, minlength=len(protocol.tree.actions))
+    empty = [action for action, count in zip(protocol.tree.actions, counts, strict=True) if not count]
+    if empty and rules.empty_classes == "refuse":
+        problems.append(
+            f"train: {len(empty)} classes without a clip ({_few(empty)}); "
+            "give them clips, or --set data.empty_classes=keep"
+        )
+    problems += [f"{s.name}: no clip left" for s in sets.values() if not len(s)]
+    if problems:
+        raise ValueError(f"{clips.cache.directory} under protocol {protocol.name!r}: " + "; ".join(problems))
+    return sets
+
+
+def _checked(clips: PoseClips, name: str, split: Split, rules: DataTable, problems: list[str]) -> ClipSet:
+    found: dict[str, list[str]] = {"missing": [], "failed": [], "no_person": []}
+    kept: list[int] = []
+    for number, clip_id in enumerate(split.clip_ids):
+        status = clips.status.get(clip_id, "missing")
+        if status in found:
+            found[status].append(clip_id)
+        if status == "ok" or (status == "no_person" and rules.no_person == "keep"):
+            kept.append(number)
+    told = {
+        "missing": "not in the cache; extract them",
+        "failed": "failed at extraction; see fidget poses check",
+        "no_person": "without a person",
+    }
+    for status, ids in found.items():
+        if ids and getattr(rules, status) == "refuse":
+            problems.append(
+                f"{name}: {len(ids)} clips {told[status]} ({_few(ids)}), or --set data.{status}=drop"
+            )
+    keeps = rules.no_person == "keep"
+    return ClipSet(
+        name=name,
+        clip_ids=tuple(split.clip_ids[number] for number in kept),
+        labels=np.array([split.labels[number] for number in kept], np.int64),
+        dropped={
+            status: tuple(ids)
+            for status, ids in found.items()
+            if ids and not (status == "no_person" and keeps)
+        },
+        no_person=tuple(found["no_person"]) if keeps else (),
+    )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

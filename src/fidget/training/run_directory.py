@@ -1,0 +1,134 @@
+"""What a training run leaves behind, written so that a crash at any moment loses one epoch at most."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fidget.training.recipe import Recipe, parse_recipe, to_toml
+from poses.whole_file import replacing
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run.
+
+    `recipe.toml` (every key written out), `environment.json`, `checkpoints/last.pt` and `selected.pt`,
+    `metrics.csv` (the same after a crash and a resume as without), `timing.csv` (wall clock, never the same),
+    `scores/*.parquet`, `summary.json`, `report.html`.
+    """
+
+    path: Path
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last whole epoch."""
+        return self.path / "checkpoints" / "last.pt"
+
+    @property
+    def selected(self) -> Path:
+        """The weights that are measured: of the last epoch, or of the one that validation chose."""
+        return self.path / "checkpoints" / "selected.pt"
+
+    def scores(self, split: str) -> Path:
+        """The score file of a split."""
+        return self.path / "scores" / f"{split}.parquet"
+
+    def prepare(self, recipe: Recipe, inputs: Mapping[str, str]) -> None:
+        """Make the directory, or see that the run in it is this one.
+
+        Args:
+            recipe: of the run.
+            inputs: what else decides the result: protocol, cache hash, checkpoint.
+
+        Raises:
+            ValueError: another run lies here; the message names what differs.
+        """
+        stored = self.path / "recipe.toml"
+        if stored.exists():
+            self._expect_same(recipe, inputs)
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise ValueError(f"{self.path} holds other files and no run; choose another directory with -o")
+        write_json(self.path / "inputs.json", dict(inputs))
+        with replacing(stored) as part:
+            part.write_text(to_toml(recipe), encoding="utf-8")
+
+    def _expect_same(self, recipe: Recipe, inputs: Mapping[str, str]) -> None:
+        stored = self.path / "recipe.toml"
+        old = _flat(parse_recipe(stored.read_text(encoding="utf-8"), str(stored)).model_dump(mode="json"))
+        old |= json.loads((self.path / "inputs.json").read_text(encoding="utf-8"))
+        new = _flat(recipe.model_dump(mode="json")) | dict(inputs)
+        differing = [
+            f"{key} is {old.get(key)!r} there, {new.get(key)!r} now"
+            for key in dict.fromkeys((*old, *new))
+            if old.get(key) != new.get(key)
+        ]
+        if differing:
+            more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
+            raise ValueError(
+                f"{self.path} holds another run: {'; '.join(differing[:4])}{more}; "
+                "choose another directory with -o"
+            )
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """A checkpoint of tensors and plain values, whole or not at all, on the disk when this returns."""
+    with replacing(path) as part:
+        torch.save(dict(content), part)
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+
+
+def load_tensors(path: Path) -> dict[str, Any]:
+    """What `save_tensors` wrote; opened as data only."""
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """A CSV file of rows with the same keys; floats keep every digit."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    with replacing(path) as part:
+        part.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else repr(value) if isinstance(value, float) else value
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file as text; none where it does not exist."""
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_json(path: Path, content: object) -> None:
+    """A JSON file, whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
