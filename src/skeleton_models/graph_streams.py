@@ -180,13 +180,15 @@ def _place_frames(  # type: ignore[no-untyped-def]
             packed.xyz, begins, origins, done, linear, origin, shift, table,
             packed.start[clip], base, noise, perspective,
         )  # fmt: skip
-    if options.min_score > 0 or options.confidence or not np.all(maps.keep[row]):
-        _hide(packed.score, begins, origins, done, maps.keep[row], options.min_score, channels, table)
+    late = options.fill and options.stretch_box  # missing joints take no part in the box
+    if options.min_score > 0 or options.confidence or options.fill or not np.all(maps.keep[row]):
+        blank = np.float32(0.0 if options.fill and not late else np.nan)
+        _hide(packed.score, begins, origins, done, maps.keep[row], options.min_score, channels, blank, table)
     if options.stretch_box:
         _stretch(table[:count], channels)
-    if options.fill:
+    if late:
         for t in range(count):
-            for j in range(joints if done[t] else 0):
+            for j in range(joints):
                 if np.isnan(table[t, j, 0]):
                     table[t, j, :channels] = 0.0
 
@@ -258,15 +260,18 @@ def _place_freely(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _hide(score, begins, origins, done, keep, min_score, channels, table):  # type: ignore[no-untyped-def]
-    """NaN for joints that are dropped or too uncertain; their scores behind them where there is a place."""
+def _hide(  # type: ignore[no-untyped-def]
+    score, begins, origins, done, keep, min_score, channels, blank, table
+):
+    """Blank for joints that are dropped or too uncertain; all scores behind them where there is a place."""
+    scored = table.shape[2] > channels
     for t in range(len(begins)):
         for j in range(len(origins) if done[t] else 0):
             value = score[begins[t] + origins[j]]
             if not (keep[j] and value > min_score):
                 for c in range(channels):
-                    table[t, j, c] = np.nan
-            if table.shape[2] > channels:
+                    table[t, j, c] = blank
+            if scored:
                 table[t, j, channels] = value if keep[j] else np.float32(0.0)
 
 
@@ -378,47 +383,65 @@ def _add_bones(table, at, after, pairs, channels, done):  # type: ignore[no-unty
 def _write_streams(table, at, after, kind, moves, channels, x):  # type: ignore[no-untyped-def]
     """Entries of table (1 + P, frames, V, C), or steps from one to the next, into x (T, V, S * C).
 
-    The same loop for each usual number of channels, which the compiler unrolls.
+    The same loop for each usual number of channels, which the compiler unrolls; a single stream without
+    scores is one run of numbers. Indices are unsigned: that spares a test for negative ones.
     """
-    depth = table.shape[3]
+    depth, joints = table.shape[3], table.shape[2]
+    out, whole = x.reshape(-1), len(kind) == 1 and (depth == channels or not moves[0])
     for s in range(len(kind)):
-        source, out = table[kind[s]], x[:, :, s * depth : (s + 1) * depth]
-        if moves[s] and depth == 2 and channels == 2:
-            _write_steps(source, at, after, 2, 2, out)
+        source = table[kind[s]].reshape(-1)
+        offset, width = s * depth, len(kind) * depth
+        if whole and moves[s]:
+            _write_steps(source, at, after, 1, joints * depth, joints * depth, offset, joints * width, out)
+        elif whole:
+            _write_places(source, at, 1, joints * depth, offset, joints * width, out)
+        elif moves[s] and depth == 2 and channels == 2:
+            _write_steps(source, at, after, joints, 2, 2, offset, width, out)
         elif moves[s] and depth == 3 and channels == 3:
-            _write_steps(source, at, after, 3, 3, out)
+            _write_steps(source, at, after, joints, 3, 3, offset, width, out)
+        elif moves[s] and depth == 3:
+            _write_steps(source, at, after, joints, 2, 3, offset, width, out)
         elif moves[s]:
-            _write_steps(source, at, after, channels, depth, out)
+            _write_steps(source, at, after, joints, channels, depth, offset, width, out)
         elif depth == 2:
-            _write_places(source, at, 2, out)
+            _write_places(source, at, joints, 2, offset, width, out)
         elif depth == 3:
-            _write_places(source, at, 3, out)
+            _write_places(source, at, joints, 3, offset, width, out)
         else:
-            _write_places(source, at, depth, out)
+            _write_places(source, at, joints, depth, offset, width, out)
 
 
 @njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _write_places(source, at, depth, out):  # type: ignore[no-untyped-def]
-    """Joints or bones (frames, V, depth) into out (T, V, depth), 0 for NaN."""
-    for i in range(out.shape[0]):
-        here = source[at[i]]
-        for j in range(out.shape[1]):
-            for c in range(depth):
-                value = here[j, c]
-                out[i, j, c] = value if value == value else np.float32(0.0)
+def _write_places(source, at, joints, depth, offset, width, out):  # type: ignore[no-untyped-def]
+    """Joints or bones (frames * V * depth,) into every `width` numbers of out from `offset` on, 0 for NaN."""
+    zero = np.float32(0.0)
+    to = np.uint64(offset)
+    for i in range(len(at)):
+        here = np.uint64(at[i] * joints * depth)
+        for _ in range(joints):
+            for c in range(np.uint64(depth)):
+                value = source[here + c]
+                out[to + c] = value if value == value else zero
+            here += np.uint64(depth)
+            to += np.uint64(width)
 
 
 @njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _write_steps(source, at, after, channels, depth, out):  # type: ignore[no-untyped-def]
-    """Their steps; the channels from `channels` on are scores, and averaged."""
-    for i in range(out.shape[0]):
-        if after[i] < 0:
-            out[i] = 0.0
-            continue
-        here, then = source[at[i]], source[after[i]]
-        for j in range(out.shape[1]):
-            for c in range(channels):
-                value = then[j, c] - here[j, c]
-                out[i, j, c] = value if value == value else np.float32(0.0)
-            for c in range(channels, depth):
-                out[i, j, c] = (then[j, c] + here[j, c]) * np.float32(0.5)
+def _write_steps(  # type: ignore[no-untyped-def]
+    source, at, after, joints, channels, depth, offset, width, out
+):
+    """Their steps, likewise; the channels from `channels` on are scores, and averaged."""
+    zero, half = np.float32(0.0), np.float32(0.5)
+    to = np.uint64(offset)
+    for i in range(len(at)):
+        here, then = np.uint64(at[i] * joints * depth), np.uint64(max(after[i], 0) * joints * depth)
+        moved = np.float32(1.0 if after[i] >= 0 else 0.0)
+        for _ in range(joints):
+            for c in range(np.uint64(channels)):
+                value = (source[then + c] - source[here + c]) * moved
+                out[to + c] = value if value == value else zero
+            for c in range(np.uint64(channels), np.uint64(depth)):
+                out[to + c] = (source[then + c] + source[here + c]) * half * moved
+            here += np.uint64(depth)
+            then += np.uint64(depth)
+            to += np.uint64(width)

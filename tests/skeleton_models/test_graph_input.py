@@ -33,7 +33,7 @@ def clip_3d(
     seed: int, persons: int, frames: int, joints: int, lost: float = 0.05, empty: bool = True
 ) -> ClipArrays:
     rng = np.random.default_rng(seed)
-    xyz = (rng.standard_normal((persons, frames, joints, 3)) + [0, 0, 3]).astype(np.float32)
+    xyz = (rng.standard_normal((persons, frames, joints, 3)) + np.array([0, 0, 3])).astype(np.float32)
     gone = rng.random((persons, frames, joints)) < lost
     gone[:, :, [0, 1, 4, 8]] = False
     if empty:
@@ -291,7 +291,7 @@ def test_every_length_sampling_and_normalisation_gives_finite_numbers(
 
 
 def test_settings_and_clips_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="frames must be at least 1.*normalise must be one of.*'bones'"):
+    with pytest.raises(ValueError, match=r"frames must be at least 1.*normalise must be one of.*'bones'"):
         GraphInput(COCO17, 0, ("bones",), normalise="pyskl")
     with pytest.raises(ValueError, match=r"clip 1 of the batch.*another layout"):
         GraphInput(COCO17, 4).batch([clip_2d(0, 1, 3), clip_2d(0, 1, 3, 15)], None)
