@@ -417,7 +417,6 @@ def test_inspect_a_pickle(tmp_path, pickled, capsys):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ([annotation("a", keypoint=np.ones((1, 4, 25, 3)), keypoint_score=None)], "three-dimensional"),
         ([annotation("a"), annotation("a")], "1 clip ids are there twice: ['a']"),
         ([annotation("a", total_frames=7)], "1 clips have total_frames that differ"),
         ([annotation("a", keypoint_score=np.ones((1, 4, 3)))], "keypoint_score whose shape differs"),

@@ -141,10 +141,22 @@ def test_wrong_number_of_joints_names_both_and_what_fits(tmp_path):
         read(tmp_path, [annotation()], LAYOUTS["openpose25"], on_broken=lambda *_: None)
 
 
-def test_three_dimensions_and_the_compressed_form_are_refused_by_name(tmp_path):
-    skeleton = annotation(keypoint=np.ones((1, 3, 25, 3)), keypoint_score=..., img_shape=...)
-    with pytest.raises(FormatError, match=r"\(1, 3, 25, 3\) is three-dimensional.*2D version"):
-        read(tmp_path, [skeleton], LAYOUTS["ntu25"])
+def test_points_in_space(tmp_path):
+    keypoint = np.arange(1 * 3 * 25 * 3, dtype=np.float16).reshape(1, 3, 25, 3) / 64
+    keypoint[0, 1, 4] = 0  # missing
+    (labelled,) = read(
+        tmp_path,
+        [annotation(keypoint=keypoint, keypoint_score=..., img_shape=..., original_shape=...)],
+        LAYOUTS["ntu25"],
+    )
+    clip = labelled.clip
+    assert np.argwhere(clip.score == 0).tolist() == [[0, 1, 4]] and np.isnan(clip.z[0, 1, 4])
+    np.testing.assert_array_equal(clip.z[clip.score > 0], keypoint[..., 2][clip.score > 0])
+    np.testing.assert_array_equal(clip.xy_px[clip.score > 0], keypoint[clip.score > 0][:, :2])
+    assert clip.frame_hw == (1, 1)
+
+
+def test_the_compressed_form_is_refused_by_name(tmp_path):
     packed = annotation(keypoint=..., keypoint_score=..., frame_inds=np.arange(3), raw_file="k400/a.pkl")
     with pytest.raises(FormatError, match=r"compressed form.*DecompressPose"):
         read(tmp_path, {"split": {}, "annotations": [packed]})
@@ -155,7 +167,7 @@ def test_three_dimensions_and_the_compressed_form_are_refused_by_name(tmp_path):
     [
         ({"total_frames": 4}, "total_frames is 4, keypoint has 3 frames"),
         ({"keypoint": np.zeros((3, 17, 2))}, r"expected keypoint \(persons, frames, joints, 2\)"),
-        ({"keypoint": np.zeros((1, 3, 17, 4))}, "expected 2 values a joint"),
+        ({"keypoint": np.zeros((1, 3, 17, 4))}, "expected x, y or x, y, z a joint"),
         ({"keypoint": "text"}, "expected 'keypoint' to be ndarray, got str"),
         ({"keypoint": ...}, "expected the key 'keypoint'"),
         ({"keypoint": np.array([["a"]]).reshape(1, 1, 1, 1)}, "expected keypoint"),

@@ -78,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     body = layout if args.format == "openpose" and args.layout in ("openpose18", "openpose25") else None
     _expect_covered(cache.layout, layout)
     labels = _labels(Path(args.labels)) if args.labels else {}
+    if cache.metadata.axes == "xyz" and layout != cache.layout:
+        raise UsageError(f"--layout {layout.name}: joints in space are not converted; leave it out")
     outcome = _Outcome(failed=cache.failed())
     clips = _clips(cache, cache.layout if body else layout, labels, outcome)
     _write(args, form, output, clips, layout, body)
@@ -87,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"fidget: clip {clip_id!r} has nobody in it", file=sys.stderr)
     print(f"{args.cache} -> {output}")
     print(f"  clips exported: {outcome.written:,} ({outcome.frames:,} frames, {layout.name})")
+    if cache.metadata.axes == "xyz" and args.format != "npz":
+        print(f"  note: x and y only, {args.format} is written without the third coordinate; npz has it")
     for count, what in (
         (len(outcome.without_people), "without people (exported, named above)"),
         (len(outcome.failed), "not exported (named above)"),

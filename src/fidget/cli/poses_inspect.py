@@ -83,6 +83,7 @@ def _cache(path: Path) -> dict[str, Any]:
         "kind": "pose cache",
         "layout": cache.layout.name,
         "joints": len(cache.layout.joints),
+        "coordinates": cache.metadata.axes,
         "models": dict(cache.metadata.models),
         "settings": dict(cache.metadata.settings),
         "clips": table.num_rows,
@@ -160,7 +161,8 @@ def _print(result: dict[str, Any]) -> None:
         counts = ", ".join(f"{count:,} {status}" for status, count in sorted(result["statuses"].items()))
         print(f"  status: {counts or 'none'}")
         print(f"  frames: {result['frames']:,}   bytes: {result['bytes']:,}")
-        print(f"  layout: {result['layout']} ({result['joints']} joints)")
+        space = " in space" if result["coordinates"] == "xyz" else ""
+        print(f"  layout: {result['layout']} ({result['joints']} joints{space})")
         for name, sha256 in result["models"].items():
             print(f"  model: {name} (SHA-256 {sha256[:16]})")
         for name, value in result["settings"].items():

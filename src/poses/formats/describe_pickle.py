@@ -162,7 +162,7 @@ def _describe_keypoint(values: Sequence[Any], description: Description) -> None:
     if len(joints) > 1:
         description.problems.append(f"clips have different numbers of joints: {sorted(joints)}")
     if channels == {3}:
-        description.problems.append("three-dimensional (x, y, z): a pose cache holds two; use the 2D version")
+        description.notes.append("points in space (x, y, z): the cache has a third coordinate")
     if any(a.dtype == np.float16 for a in arrays) and largest > 512:
         description.notes.append(
             "float16: coordinates above 512 are off by up to 0.25 px, above 1024 by 0.5 px"

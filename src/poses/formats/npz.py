@@ -29,6 +29,7 @@ from poses.whole_file import replacing
 FORMAT_VERSION = 1
 # Read a clip at a time from the file; the others are a few bytes a clip and read whole.
 _LONG = {"xy_px": np.float32, "score": np.float32, "box_px": np.float32, "time_s": np.float64}
+_SPATIAL = {"z": np.float32}  # beside them where the joints are points in space
 _INDEX = (
     ("clip_id", "U"), ("layout", "U"), ("joints", "U"), ("persons", "i"), ("frames", "i"), ("frame_hw", "i"),
     ("fps", "i"), ("track_ids", "i"), ("label", "i"), ("has_label", "b"), ("splits", "U"),
@@ -88,10 +89,12 @@ def _clips(path: Path, layout: Layout | None, on_broken: OnBroken | None) -> Ite
         archive = stack.enter_context(zipfile.ZipFile(path))
         index = _read_index(archive, path)
         layout = _layout_of(index, layout, path)
-        streams = {key: _Stream(stack, archive, key, path) for key in _LONG}
+        spatial = _SPATIAL if "z.npy" in archive.namelist() else {}
+        streams = {key: _Stream(stack, archive, key, path) for key in (*_LONG, *spatial)}
         first_person, v = 0, len(layout.joints)
         for n, (m, t) in enumerate(zip(index["persons"].tolist(), index["frames"].tolist(), strict=True)):
             shapes = {"xy_px": (m, t, v, 2), "score": (m, t, v), "box_px": (m, t, 4), "time_s": (t,)}
+            shapes |= {key: (m, t, v) for key in spatial}
             arrays = {key: streams[key].take(shape) for key, shape in shapes.items()}
             arrays["track_ids"] = index["track_ids"][first_person : first_person + m].astype(np.int64)
             first_person += m
@@ -194,8 +197,9 @@ class _Stream:
         self.left = archive.getinfo(f"{key}.npy").file_size
         self.file = stack.enter_context(archive.open(f"{key}.npy"))
         _, _, dtype = _header(self.file, path, key)
-        if dtype != np.dtype(_LONG[key]).newbyteorder("<"):
-            raise FormatError(f"{self.where}: expected {np.dtype(_LONG[key])}, got {dtype}")
+        expected = np.dtype((_LONG | _SPATIAL)[key]).newbyteorder("<")
+        if dtype != expected:
+            raise FormatError(f"{self.where}: expected {expected}, got {dtype}")
         self.dtype = dtype
 
     def take(self, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -255,7 +259,8 @@ def write_npz(path: str | Path, clips: Iterable[LabelledClip], layout: Layout) -
     """Write clips of one layout as an NPZ, one clip in memory at a time; how many were written.
 
     Raises:
-        ValueError: a clip of another layout, or an id that numpy text cannot hold (it ends in NUL).
+        ValueError: a clip of another layout or with other axes than the first, or an id that numpy text
+            cannot hold (it ends in NUL).
     """
     path = Path(path)
     columns = _Columns()
@@ -270,8 +275,13 @@ def write_npz(path: str | Path, clips: Iterable[LabelledClip], layout: Layout) -
                 )
             if clip.clip_id.endswith("\0"):
                 raise ValueError(f"clip id {clip.clip_id!r} ends in NUL, which numpy text drops; rename it")
+            if not columns.clip_id and clip.z is not None:
+                spools["z"] = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))
+            if (clip.z is not None) != ("z" in spools):
+                raise ValueError(f"clip {clip.clip_id!r} has other axes than the first; export them apart")
             columns.add(labelled)
-            for key, dtype in _LONG.items():
+            for key in spools:
+                dtype = (_LONG | _SPATIAL)[key]
                 array = np.ascontiguousarray(getattr(clip, key), np.dtype(dtype).newbyteorder("<"))
                 spools[key].write(array.tobytes())
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
@@ -279,7 +289,8 @@ def write_npz(path: str | Path, clips: Iterable[LabelledClip], layout: Layout) -
             for key, array in (small | {"joints": np.array(layout.joints)} | columns.arrays()).items():
                 with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
                     npy.write_array(member, np.asarray(array), allow_pickle=False)
-            tails = {"xy_px": (len(layout.joints), 2), "score": (len(layout.joints),), "box_px": (4,)}
+            v = len(layout.joints)
+            tails = {"xy_px": (v, 2), "score": (v,), "box_px": (4,), "z": (v,)}
             for key, spool in spools.items():
                 _copy(archive, key, spool, tails.get(key, ()))
     return len(columns.clip_id)
@@ -289,7 +300,7 @@ def _copy(archive: zipfile.ZipFile, key: str, spool: IO[bytes], tail: tuple[int,
     """The spooled rows as one array of shape (rows, *tail)."""
     import shutil
 
-    dtype = np.dtype(_LONG[key]).newbyteorder("<")
+    dtype = np.dtype((_LONG | _SPATIAL)[key]).newbyteorder("<")
     rows = spool.tell() // (math.prod(tail) * dtype.itemsize)
     spool.seek(0)
     header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, *tail)}

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from poses.formats.record import (
+    SPATIAL_FRAME_HW,
     FormatError,
     LabelledClip,
     OnBroken,
@@ -54,7 +55,7 @@ def read_pyskl(
 
     Raises:
         UnsafePickleError: the pickle holds more than plain data.
-        FormatError: not this format, another number of joints, three-dimensional, or compressed.
+        FormatError: not this format, another number of joints, or compressed.
     """
     path = Path(path)
     files = sorted(path.rglob("*.pkl")) if path.is_dir() else [path]
@@ -134,13 +135,8 @@ def _raw_clip(annotation: Any, clip_id: str, layout: Layout, where: str) -> RawC
     keypoint = field_of(annotation, "keypoint", np.ndarray, where)
     if keypoint.ndim != 4 or keypoint.dtype.kind not in "fiu":
         raise FormatError(f"{where}: expected keypoint (persons, frames, joints, 2), got {_kind(keypoint)}")
-    if keypoint.shape[-1] == 3:
-        raise _WholeFile(
-            f"{where}: keypoint {keypoint.shape} is three-dimensional (x, y, z), a pose cache holds two "
-            "dimensions; use the 2D version of this dataset"
-        )
-    if keypoint.shape[-1] != 2:
-        raise FormatError(f"{where}: expected 2 values a joint (x, y), got keypoint {keypoint.shape}")
+    if keypoint.shape[-1] not in (2, 3):
+        raise FormatError(f"{where}: expected x, y or x, y, z a joint, got keypoint {keypoint.shape}")
     try:
         expect_joint_count(keypoint.shape[2], layout, where)
     except FormatError as error:
@@ -151,8 +147,11 @@ def _raw_clip(annotation: Any, clip_id: str, layout: Layout, where: str) -> RawC
         raise FormatError(
             f"{where}: total_frames is {frames}, keypoint has {keypoint.shape[1]} frames; correct one of them"
         )
-    raw = RawClip(clip_id, layout, keypoint, score)
+    raw = RawClip(clip_id, layout, keypoint[..., :2], score)
     raw.frame_hw = _frame_hw(annotation, where)
+    if keypoint.shape[-1] == 3:
+        raw.z = keypoint[..., 2]
+        raw.frame_hw = raw.frame_hw or SPATIAL_FRAME_HW
     if score is None:
         raw.notes.append("no keypoint_score: 1 where a joint is not at 0, 0")
     if keypoint.dtype == np.float16:

@@ -14,6 +14,7 @@ from poses.clip import PoseClip
 from poses.layout import LAYOUTS, Layout
 
 DEFAULT_FPS = Fraction(30)
+SPATIAL_FRAME_HW = (1, 1)  # there is no picture that these coordinates are pixels of
 # Joints of one clip, over all persons and frames: two people's whole bodies for three hours.
 MAX_JOINTS = 100_000_000
 # Called with a clip id and one line on what is wrong with it; the reader goes on with the next clip.

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from poses.formats.npz import archive_headers
 from poses.formats.record import (
     MAX_JOINTS,
+    SPATIAL_FRAME_HW,
     FormatError,
     LabelledClip,
     OnBroken,
@@ -30,8 +31,6 @@ from poses.formats.record import (
     expect_size,
 )
 from poses.layout import Layout, get_layout
-
-FRAME_HW = (1, 1)  # there is no picture these coordinates are pixels of
 
 _LAYOUT_OF = {("xyz", 20): "nwucla20", ("xy", 15): "jhmdb15"}
 _MAX_CLIPS = 2**22
@@ -98,7 +97,7 @@ def read_skeletons(
             if classes and not 0 <= label < len(classes):
                 raise FormatError(f"clip {clip_id!r}: label {label}, expected 0..{len(classes) - 1}")
             expect_size(1, len(frames), layout, str(path))
-            raw = RawClip(clip_id, layout, frames[None, ..., :2], None, fps=fps, frame_hw=FRAME_HW)
+            raw = RawClip(clip_id, layout, frames[None, ..., :2], None, fps=fps, frame_hw=SPATIAL_FRAME_HW)
             if frames.shape[2] == 3:
                 raw.z = frames[None, ..., 2]  # (1, T, V)
             split = str(arrays["split"][number])
