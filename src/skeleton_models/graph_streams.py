@@ -373,8 +373,10 @@ def _add_bones(table, at, after, pairs, channels, done):  # type: ignore[no-unty
                 bones = table[1 + p, t]
                 for j in range(bones.shape[0]):
                     k = pairs[p, j]
-                    for c in range(channels):
-                        bones[j, c] = places[j, c] - places[k, c]
+                    bones[j, 0] = places[j, 0] - places[k, 0]
+                    bones[j, 1] = places[j, 1] - places[k, 1]
+                    if channels == 3:
+                        bones[j, 2] = places[j, 2] - places[k, 2]
                     for c in range(channels, bones.shape[1]):
                         bones[j, c] = (places[j, c] + places[k, c]) * np.float32(0.5)
 
