@@ -31,11 +31,8 @@ from poses.layout import Layout
 from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import adjacency
 from skeleton_models.graph_network import DataNorm, GraphNetwork, Stage, plan_stages
-from skeleton_models.temporal_convolution import (
-    TemporalConvolution,
-    merged_batch_norm,
-    merged_pointwise,
-)
+from skeleton_models.temporal_branches import TemporalBranches
+from skeleton_models.temporal_convolution import TemporalConvolution
 
 Convention = Literal["original", "pyskl"]
 """Whose code to follow, see the module's docstring."""
@@ -155,61 +152,21 @@ class TopologyRefinement(nn.Module):
         return torch.relu(self.bn(self.gathered(x)) + residual)
 
 
-class FourBranches(nn.Module):
-    """Two dilated convolutions, a max-pool and a 1x1 convolution side by side, a quarter of the width each.
+class CTRBlock(nn.Module):
+    """Graph, time, residual, ReLU.
 
     Args:
-        channels: width in and out; the 1x1 branch takes what division leaves.
-        stride: over frames.
-        kernel: frames of the dilated convolutions.
-        dilations: one convolution each.
-        dropout: behind the ReLU of PYSKL's.
-        convention: whether there is a ReLU at the end.
+        stage: widths and stride.
+        gcn: of its widths.
+        tcn: of its stride.
+        dropout: behind a ReLU of the temporal branches' own, as in PYSKL; None: neither.
     """
 
     def __init__(
-        self,
-        channels: int,
-        *,
-        stride: int,
-        kernel: int,
-        dilations: Sequence[int],
-        dropout: float,
-        convention: Convention,
+        self, stage: Stage, gcn: TopologyRefinement, tcn: TemporalBranches, dropout: float | None
     ) -> None:
         super().__init__()
-        count = len(dilations) + 1
-        width = channels // (count + 1)
-        last = channels - width * count
-        self.width, self.active = width, convention == "pyskl"
-        self.reduce = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(count))
-        self.reduce_bn = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(count))
-        self.dilated = nn.ModuleList(
-            nn.Conv2d(
-                width, width, (kernel, 1), (stride, 1), (dilation * (kernel - 1) // 2, 0), (dilation, 1)
-            )
-            for dilation in dilations
-        )
-        self.pool = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
-        self.pointwise = nn.Conv2d(channels, last, 1, (stride, 1))
-        self.join_bn = nn.ModuleList(nn.BatchNorm2d(n) for n in [width] * count + [last])
-        self.drop = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(P, C, T, V) to (P, C, ceil(T / stride), V)."""
-        narrow = torch.relu(merged_pointwise(x, list(self.reduce), list(self.reduce_bn)))
-        *parts, pooled = narrow.split(self.width, 1)
-        outputs = [conv(part) for conv, part in zip(self.dilated, parts, strict=True)]
-        joined = torch.cat([*outputs, self.pool(pooled), self.pointwise(x)], 1)
-        y = merged_batch_norm(joined, list(self.join_bn))
-        return self.drop(torch.relu(y)) if self.active else y
-
-
-class CTRBlock(nn.Module):
-    """Graph, time, residual, ReLU."""
-
-    def __init__(self, stage: Stage, gcn: TopologyRefinement, tcn: FourBranches) -> None:
-        super().__init__()
+        self.drop = None if dropout is None else nn.Dropout(dropout)
         self.gcn, self.tcn = gcn, tcn
         same = stage.in_channels == stage.out_channels and stage.stride == 1
         self.adds = not stage.first
@@ -222,6 +179,8 @@ class CTRBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(P, C, T, V) to (P, C', ceil(T / stride), V)."""
         y = self.tcn(self.gcn(x))
+        if self.drop is not None:
+            y = self.drop(torch.relu(y))
         if self.adds:
             y = y + (x if self.residual is None else self.residual(x))
         return torch.relu(y)
@@ -270,15 +229,15 @@ class CTRGCN(GraphNetwork):
         blocks = []
         for stage in stages:
             gcn = TopologyRefinement(edges, stage.in_channels, stage.out_channels, convention)
-            tcn = FourBranches(
+            tcn = TemporalBranches(
+                stage.out_channels,
                 stage.out_channels,
                 stride=stage.stride,
                 kernel=kernel,
                 dilations=dilations,
-                dropout=0.0 if stage.first else temporal_dropout,
-                convention=convention,
             )
-            blocks.append(CTRBlock(stage, gcn, tcn))
+            drop = None if convention == "original" else 0.0 if stage.first else temporal_dropout
+            blocks.append(CTRBlock(stage, gcn, tcn, drop))
         super().__init__(
             num_classes=num_classes,
             joints=len(layout.joints),

@@ -15,7 +15,7 @@ Axis letters: N clips, M persons, P persons computed, T frames, V joints, C chan
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -241,6 +241,6 @@ def _motion(pose: Tensor) -> Tensor:
     return stretched.unsqueeze(3).contiguous(memory_format=torch.channels_last)
 
 
-def ddnet(*, num_classes: int, layout: Layout, in_channels: int = 3, filters: int = 64) -> DDNet:
-    """DD-Net with 64 filters, the paper's best (1.8 M parameters)."""
-    return DDNet(num_classes=num_classes, layout=layout, in_channels=in_channels, filters=filters)
+def ddnet(*, num_classes: int, layout: Layout, in_channels: int = 3, **options: Any) -> DDNet:
+    """DD-Net with 64 filters, the paper's best (1.8 M parameters); `options` are those of `DDNet`."""
+    return DDNet(num_classes=num_classes, layout=layout, in_channels=in_channels, **options)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -248,6 +248,6 @@ class SGN(SkeletonModel):
         self.fc = nn.Linear(self.num_features, num_classes, device=self.fc.weight.device)
 
 
-def sgn(*, num_classes: int, layout: Layout, in_channels: int = 3, frames: int = 20) -> SGN:
-    """SGN as its authors' code, 64 channels per embedding."""
-    return SGN(num_classes=num_classes, layout=layout, in_channels=in_channels, frames=frames)
+def sgn(*, num_classes: int, layout: Layout, in_channels: int = 3, **options: Any) -> SGN:
+    """SGN as its authors' code; `options` are those of `SGN`, among them `frames`."""
+    return SGN(num_classes=num_classes, layout=layout, in_channels=in_channels, **options)
