@@ -8,7 +8,22 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from poses.layout import Layout, get_layout
-from skeleton_models import aagcn, ctrgcn, ddnet, dgstgcn, mmn, sgn, skateformer, stgcn, stgcnpp
+from skeleton_models import (
+    aagcn,
+    ctrgcn,
+    ddnet,
+    dgstgcn,
+    mmn,
+    msg3d,
+    posec3d,
+    posec3d_c3d,
+    posec3d_x3d,
+    rgbpose_conv3d,
+    sgn,
+    skateformer,
+    stgcn,
+    stgcnpp,
+)
 from skeleton_models.checkpoint import NameRules
 from skeleton_models.model import SkeletonModel
 
@@ -32,6 +47,12 @@ MODELS: Mapping[str, Entry] = {
     "ddnet": Entry(ddnet.ddnet, ddnet.PUBLISHED_NAMES),
     "dgstgcn": Entry(dgstgcn.dgstgcn, dgstgcn.PUBLISHED_NAMES),
     "mmn": Entry(mmn.mmn, mmn.PUBLISHED_NAMES),
+    "msg3d": Entry(msg3d.msg3d, msg3d.PUBLISHED_NAMES),
+    "posec3d_c3d_light": Entry(posec3d_c3d.posec3d_c3d_light, posec3d_c3d.PUBLISHED_NAMES),
+    "posec3d_c3d_small": Entry(posec3d_c3d.posec3d_c3d_small, posec3d_c3d.PUBLISHED_NAMES),
+    "posec3d_slowonly_r50": Entry(posec3d.posec3d_slowonly_r50, posec3d.PUBLISHED_NAMES),
+    "posec3d_x3d_shallow": Entry(posec3d_x3d.posec3d_x3d_shallow, posec3d_x3d.PUBLISHED_NAMES),
+    "rgbpose_conv3d_pose": Entry(rgbpose_conv3d.rgbpose_conv3d_pose, rgbpose_conv3d.PUBLISHED_NAMES),
     "sgn": Entry(sgn.sgn, sgn.PUBLISHED_NAMES),
     "skateformer": Entry(skateformer.skateformer, skateformer.PUBLISHED_NAMES),
     "skateformer_small": Entry(skateformer.skateformer_small, skateformer.PUBLISHED_NAMES),

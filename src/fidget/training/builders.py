@@ -11,6 +11,8 @@ from poses.layout import Layout
 from skeleton_models.augment import Augment
 from skeleton_models.clip_arrays import ClipArrays, ModelBatch
 from skeleton_models.graph_input import GraphInput
+from skeleton_models.heatmap_crop import CropRules
+from skeleton_models.heatmap_input import HeatmapInput
 from skeleton_models.random_keys import Keys
 
 _RECIPES_OWN = {"form", "layout", "separate", "compute_absent"}
@@ -35,8 +37,14 @@ def build_input(recipe: Recipe, layout: Layout) -> tuple[InputBuilder, InputBuil
     """
     settings = recipe.input.model_dump(exclude=_RECIPES_OWN)
     augment = Augment(**recipe.augment.model_dump())
-    training = GraphInput(layout=layout, augment=augment, **settings)
-    measured = replace(training, test_clips=recipe.eval.test_clips, test_flip=recipe.eval.test_flip)
+    test = {"test_clips": recipe.eval.test_clips, "test_flip": recipe.eval.test_flip}
+    if recipe.input.form == "heatmap":
+        (kind,) = settings.pop("streams")
+        crop = CropRules(**settings.pop("crop"))
+        volumes = HeatmapInput(layout=layout, augment=augment, kind=kind, crop=crop, **settings)
+        return volumes, volumes, replace(volumes, **test)
+    joints = GraphInput(layout=layout, augment=augment, **settings)
+    measured = replace(joints, **test)
     if recipe.input.compute_absent:
-        return EveryPerson(training), EveryPerson(training), EveryPerson(measured)
-    return training, training, measured
+        return EveryPerson(joints), EveryPerson(joints), EveryPerson(measured)
+    return joints, joints, measured

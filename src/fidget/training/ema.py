@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class AveragedWeights:
     """avg = d * avg + (1 - d) * weights after step n, with d = min(decay, (1 + n) / (10 + n)).
 
-    The ramp keeps the first, random weights out of the average. Running statistics of normalisation layers are
-    averaged as well; counters are copied.
+    The ramp keeps the first, random weights out of the average. Running statistics of normalisation layers
+    are averaged as well; counters are copied.
 
     Args:
         model: whose weights; the average starts with them.

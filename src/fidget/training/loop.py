@@ -329,7 +329,7 @@ def _probabilities(run: _Run, builder: InputBuilder, clip_set: ClipSet) -> NDArr
     views_at_once = run.recipe.eval.batch_size or run.recipe.train.batch_size
     actions = len(run.protocol.tree.actions)
     prefetch = run.recipe.train.prefetch
-    return predict(run.fabric, run.wrapped, builder, run.clips, clip_set, views_at_once, actions, prefetch)
+    return predict(run.fabric, run.network, builder, run.clips, clip_set, views_at_once, actions, prefetch)
 
 
 def _save(run: _Run, epoch: int, history: list[Row], timing: dict[str, float]) -> None:

@@ -41,7 +41,8 @@ def predict(
 
     Args:
         fabric: whose processes share the work.
-        network: gives log-probabilities, as `ActionNetwork` does.
+        network: gives log-probabilities, as `ActionNetwork` does; not wrapped, for the processes may have
+            different numbers of batches. All take the weights of the first.
         builder: makes the input; evaluation has no augmentation.
         clips: where poses are read.
         clip_set: which, N of them.
@@ -58,8 +59,11 @@ def predict(
         chosen = clip_set.clip_ids[starts[number] : starts[number] + step]
         return builder.batch([clips.read(clip_id) for clip_id in chosen], None)
 
+    if fabric.world_size > 1:
+        for tensor in network.state_dict().values():
+            torch.distributed.broadcast(tensor, 0)
     network.eval()
-    with Prefetcher(make, len(starts), prefetch) as batches, torch.inference_mode():
+    with Prefetcher(make, len(starts), prefetch) as batches, torch.inference_mode(), fabric.autocast():
         for start, batch in zip(starts, batches, strict=True):
             moved = batch.to(fabric.device, non_blocking=True)
             log_probs, _ = network(moved.x, moved.present, moved.position)  # (n * views, A)

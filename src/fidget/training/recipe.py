@@ -13,7 +13,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from fidget.training.recipe_files import shipped_recipes
 from skeleton_models.augment import Augment
 from skeleton_models.graph_input import GraphInput
+from skeleton_models.heatmap_input import HeatmapInput
 
 Scalar = bool | int | float | str
 
@@ -39,14 +40,19 @@ class ModelTable(_Table):
     options: dict[str, Scalar | list[Scalar]] = {}
 
 
-def _with_fields_of(settings: type, base: type[BaseModel], without: tuple[str, ...]) -> type[BaseModel]:
+def _with_fields_of(settings: type, base: type[BaseModel], without: tuple[str, ...] = ()) -> type[BaseModel]:
     """A table with the fields of a settings dataclass, so that a new setting is a recipe's key at once."""
     hints = typing.get_type_hints(settings)
     keys: dict[str, Any] = {}
     for entry in fields(settings):
-        if entry.name not in without:
-            default = entry.default if entry.default is not MISSING else ...
-            keys[entry.name] = (hints[entry.name], default)
+        kind = hints[entry.name]
+        if entry.name in without:
+            continue
+        if is_dataclass(kind):
+            table = _with_fields_of(kind, _Table)
+            keys[entry.name] = (table, table())
+        else:
+            keys[entry.name] = (kind, entry.default if entry.default is not MISSING else ...)
     return create_model(f"{settings.__name__}Table", __base__=base, **keys)
 
 
@@ -59,25 +65,23 @@ class _GraphKeys(_Table):
     compute_absent: bool = False  # compute padded persons too, as published code does
 
 
-AugmentTable: Any = _with_fields_of(Augment, _Table, ())
-GraphTable: Any = _with_fields_of(GraphInput, _GraphKeys, ("layout", "augment", "test_clips", "test_flip"))
-
-
-class HeatmapTable(_Table):
-    """`[input]` with form = "heatmap": joints to (N, C, T, H, W)."""
+class _HeatmapKeys(_Table):
+    """`[input]` with form = "heatmap": what a recipe says beside the fields of `HeatmapInput`."""
 
     form: Literal["heatmap"]
-    frames: int = Field(ge=1)
     layout: str = ""
     streams: list[Literal["joint", "limb"]] = ["joint"]
-    size_hw: tuple[int, int] = (56, 56)
-    sigma: float = Field(0.6, gt=0)
-    options: dict[str, Scalar | list[Scalar]] = {}  # further fields of HeatmapInput, by name
 
     @property
     def separate(self) -> bool:
         """Joints and limbs are always two runs."""
         return True
+
+
+_SAID_ELSEWHERE = ("layout", "augment", "test_clips", "test_flip", "kind")
+AugmentTable: Any = _with_fields_of(Augment, _Table)
+GraphTable: Any = _with_fields_of(GraphInput, _GraphKeys, _SAID_ELSEWHERE)
+HeatmapTable: Any = _with_fields_of(HeatmapInput, _HeatmapKeys, _SAID_ELSEWHERE)
 
 
 class TrainTable(_Table):
@@ -290,7 +294,8 @@ def to_toml(recipe: Recipe) -> str:
 def _write_table(table: Mapping[str, Any], path: tuple[str, ...], lines: list[str]) -> None:
     if path:
         lines += ["", f"[{'.'.join(path)}]"]
-    lines += [f"{key} = {_toml(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    plain = {key: value for key, value in table.items() if value is not None and not isinstance(value, dict)}
+    lines += [f"{key} = {_toml(value)}" for key, value in plain.items()]
     for key, value in table.items():
         if isinstance(value, dict) and value:
             _write_table(value, (*path, key), lines)

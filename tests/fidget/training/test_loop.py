@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.fidget.training.training_samples import protocol_of, synthetic_rows, tiny_recipe, write_cache
+
+from fidget.training import loop
+from fidget.training.loop import train
+from fidget.training.run_directory import load_tensors, read_rows
+from protocols.scores import read_scores
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fidget.training import loop
+from tests.fidget.training.training_samples import protocol_of, tiny_recipe
+
+calls, rate = 0, loop.learning_rate_factor
+def dying(*arguments):
+    global calls
+    calls += 1
+    if calls == 7:  # three steps an epoch and one for its row: in the middle of the second
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rate(*arguments)
+loop.learning_rate_factor = dying
+loop.train(tiny_recipe(*sys.argv[3:]), Path(sys.argv[1]), protocol_of(), Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    return write_cache(tmp_path_factory.mktemp("synthetic") / "cache", synthetic_rows())
+
+
+def _weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_tensors(run / "checkpoints" / "last.pt")["model"]
+
+
+def _train(cache: Path, run: Path, *overrides: str):
+    said: list[str] = []
+    summary = train(tiny_recipe(*overrides), cache, protocol_of(), run, say=said.append)
+    return summary, said
+
+
+def test_a_run_leaves_what_it_promises(cache, tmp_path) -> None:
+    summary, said = _train(cache, tmp_path / "run")
+    files = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*")}
+    assert files >= {
+        "recipe.toml", "environment.json", "metrics.csv", "timing.csv", "summary.json",
+        "checkpoints/last.pt", "checkpoints/selected.pt", "scores/val.parquet", "scores/test.parquet",
+    }  # fmt: skip
+    rows = read_rows(tmp_path / "run" / "metrics.csv")
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert not {"train_s", "clips_per_s"} & rows[0].keys()  # wall clock has its own file
+    scores = read_scores(tmp_path / "run" / "scores" / "test.parquet")
+    assert scores.clip_ids == protocol_of().splits["test"].clip_ids
+    assert scores.labels.tolist() == [0, 1, 2]
+    assert summary["test"]["top1"] == (scores.scores.argmax(1) == scores.labels).mean()
+    assert any("data wait" in line for line in said)
+
+
+def test_the_same_command_again_changes_nothing_and_another_one_is_refused(cache, tmp_path) -> None:
+    first, _ = _train(cache, tmp_path / "run")
+    metrics = (tmp_path / "run" / "metrics.csv").read_bytes()
+    again, said = _train(cache, tmp_path / "run")
+    assert again["test"] == first["test"]
+    assert (tmp_path / "run" / "metrics.csv").read_bytes() == metrics
+    assert not any(line.startswith("epoch") for line in said)
+    with pytest.raises(ValueError, match=r"train\.epochs is 3 there, 4 now"):
+        _train(cache, tmp_path / "run", "train.epochs=4")
+
+
+def test_a_killed_run_resumes_to_the_same_bits(cache, tmp_path) -> None:
+    options = ("train.ema_decay=0.9", "input.streams=['joint','bone']", "augment.roll_deg=15")
+    straight, _ = _train(cache, tmp_path / "straight", *options)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    dead = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(cache), str(tmp_path / "killed"), *options],
+        env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    assert len(read_rows(tmp_path / "killed" / "metrics.csv")) == 1
+    resumed, said = _train(cache, tmp_path / "killed", *options)
+    assert "resumed after epoch 1" in said
+    for name in ("metrics.csv", "scores/val.parquet", "scores/test.parquet"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+    expected = _weights(tmp_path / "straight")
+    for name, tensor in _weights(tmp_path / "killed").items():
+        assert torch.equal(tensor, expected[name]), name
+    assert resumed["test"] == straight["test"]
+
+
+def test_neither_prefetch_nor_input_threads_change_a_bit_and_the_seed_does(cache, tmp_path) -> None:
+    augmented = ("train.epochs=1", "augment.flip_probability=0.5", "augment.jitter=0.01")
+    _train(cache, tmp_path / "a", *augmented)
+    _train(cache, tmp_path / "b", *augmented, "train.prefetch=1", "input.threads=2")
+    _train(cache, tmp_path / "c", *augmented, "train.seed=5")
+    first = (tmp_path / "a" / "metrics.csv").read_text()
+    assert (tmp_path / "b" / "metrics.csv").read_text() == first
+    assert (tmp_path / "c" / "metrics.csv").read_text() != first
+
+
+def test_best_weights_are_those_of_the_best_validation_epoch(cache, tmp_path) -> None:
+    summary, _ = _train(cache, tmp_path / "run", "eval.select='best_val'", "train.learning_rate=0.2")
+    values = [float(row["val_top1"]) for row in read_rows(tmp_path / "run" / "metrics.csv")]
+    assert summary["selected_epoch"] == int(np.argmax(values)) + 1
+    assert summary["val"]["top1"] == max(values)
+
+
+def test_selection_needs_a_validation_split(cache, tmp_path) -> None:
+    with pytest.raises(ValueError, match="needs a split 'val'"):
+        train(tiny_recipe("eval.select='best_val'"), cache, protocol_of(val=0), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), RuntimeError("can't allocate memory: 9")])
+def test_out_of_memory_names_the_batch_size_to_try(cache, tmp_path, monkeypatch, error) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(loop, "_train_epoch", full)
+    with pytest.raises(ValueError, match=r"train\.batch_size 4; try --set train\.batch_size=2") as caught:
+        _train(cache, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("train.optimizer='adamw'", "train.precision='bf16'", "train.clip_gradient_norm=1.0"),
+        ("loss.soft_hierarchy=true", "loss.two_level_weight=0.5", "loss.logit_adjustment=1.0"),
+        ("sampling.balance='class_balanced'", "sampling.repeat=2", "loss.kind='focal'"),
+        ("input.compute_absent=true", "input.persons=2", "eval.test_clips=3", "eval.test_flip=true"),
+    ],
+)
+def test_every_switch_runs(cache, tmp_path, overrides) -> None:
+    summary, _ = _train(cache, tmp_path / "run", "train.epochs=1", *overrides)
+    assert 0 <= summary["test"]["top1"] <= 1
