@@ -4,14 +4,14 @@ Differences of features over time steer a graph convolution over joints (motion-
 MSM) and a temporal convolution (motion-guided temporal modulation, MTM) through scales and shifts; four time
 scales are modulated each on its own and aggregated (motion consistency learning).
 
-The default follows the paper's description and its figure of the framework; `as_released=True` is the
-published code (momiji-bit/MMN), which differs in this:
+The default follows the paper's abstract and its figure of the framework, and the published code
+(momiji-bit/MMN) where these say nothing. `as_released=True` is that code, which differs in this:
 
 1. MSM: its graph "convolution" multiplies each joint by the sum of its column of the adjacency and mixes no
-   joints. Paper: joint v receives the sum over w of A[v, w] times the motion of w.
+   joints. Default: joint v receives the sum over w of A[v, w] times the motion of w.
 2. Aggregation: modulated features only feed the gate, and the gate weighs the features before modulation.
-   Paper: the modulated features themselves are aggregated.
-3. After the aggregation the code has a linear layer, the figure layer norm and a linear layer.
+   Default: the modulated features themselves are aggregated, as the figure draws it.
+3. After the aggregation the code has a linear layer. Default: layer norm before it, as in the figure.
 
 The code's augmentation of coordinates never reaches the network either; that is no matter of this file.
 """

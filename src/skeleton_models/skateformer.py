@@ -5,7 +5,7 @@ four kinds, between near or distant joints in near or distant frames. Joints sta
 part, see `skate_partition`. Four stages, each after the first with half the frames.
 
 As in the published code, queries are scaled by one over the root of the number of heads, not of their width,
-and frame positions in -1..1 enter the sinusoids as they are. It lays out one bias otherwise than the paper,
+and frame positions in -1..1 enter the sinusoids as they are. Its bias for frames apart is misplaced,
 see `as_released` of `SkateFormer`.
 """
 
@@ -184,8 +184,8 @@ class SkateFormer(PersonTokens):
         drop_path: of the last block; falls linearly to 0 at the first.
         as_released: needed by published checkpoints. Attention between near joints has a bias for how many
             frames two tokens lie apart; tokens go frame by frame, but the published code repeats its table as
-            if they went joint by joint, so that most pairs get the bias of another distance. Default: the
-            paper's.
+            if they went joint by joint, so that most pairs get the bias of another distance. By default each
+            pair gets its own.
 
     Raises:
         ValueError: channels or heads that do not divide.
