@@ -1,0 +1,113 @@
+"""Heatmap batches: equal to PYSKL's own pipeline, the same in any batch, right for 3D clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from poses.layout import get_layout
+from skeleton_models.augment import Augment
+from skeleton_models.clip_arrays import ClipArrays
+from skeleton_models.heatmap_input import HeatmapInput
+from skeleton_models.random_keys import clip_keys
+
+COCO, UCLA = get_layout("coco17"), get_layout("nwucla20")
+GOLDEN = Path(__file__).parent / "golden" / "heatmap_pyskl.npz"
+
+
+def clip_of_two(seed: int = 3, frames: int = 30, persons: int = 2) -> ClipArrays:
+    """Two people, a tenth of their joints missing; the clip that PYSKL's stored answers are about."""
+    rng = np.random.default_rng(seed)
+    xy = rng.uniform(200, 800, (persons, 1, 17, 2)) + rng.normal(0, 12, (persons, frames, 17, 2))
+    xy = xy.astype(np.float32)
+    score = rng.uniform(0.0002, 1, (persons, frames, 17)).astype(np.float32)
+    missing = rng.random((persons, frames, 17)) < 0.1
+    score[missing], xy[missing] = 0, np.nan
+    return ClipArrays(xy, score, (1296, 1080))
+
+
+def clip_3d(seed: int = 5) -> ClipArrays:
+    rng = np.random.default_rng(seed)
+    xyz = (rng.normal(0, 0.5, (1, 1, 20, 3)) + rng.normal(0, 0.02, (1, 12, 20, 3))).astype(np.float32)
+    return ClipArrays(xyz, np.ones((1, 12, 20), np.float32), (0, 0))
+
+
+@pytest.mark.parametrize("kind", ["joint", "limb"])
+def test_test_clips_equal_pyskls_pipeline(kind: str) -> None:
+    """Stored outputs of PYSKL's own classes: PoseCompact, Resize(64, 64), GeneratePoseTarget."""
+    golden = np.load(GOLDEN)
+    builder = HeatmapInput(COCO, 6, kind=kind, test_clips=2, test_flip=True)  # type: ignore[arg-type]
+    batch = builder.batch([clip_of_two()], None)
+    assert batch.views == 4
+    assert batch.x.shape == (4, 17, 6, 64, 64)
+    volume = torch.cat(list(batch.x[:2]), dim=1).numpy()  # (C, 2 * T, H, W)
+    np.testing.assert_allclose(volume[5, 3], golden[f"{kind}_map"], rtol=0, atol=2e-5)
+    np.testing.assert_allclose(volume[::3, ::4, ::5, ::5], golden[f"{kind}_sampled"], rtol=0, atol=2e-5)
+    np.testing.assert_allclose(volume.sum((2, 3)), golden[f"{kind}_sum"], rtol=1e-4, atol=1e-3)
+    mirror = torch.from_numpy(builder.drawing.mirror)
+    torch.testing.assert_close(batch.x[2:], batch.x[:2, mirror].flip(-1), rtol=0, atol=1e-6)
+
+
+def test_a_clip_is_the_same_in_every_batch() -> None:
+    augment = Augment(flip_probability=0.5, roll_deg=20, shift=0.1, jitter=0.01, drop_joint_probability=0.2)
+    builder = HeatmapInput(COCO, 8, (28, 28), augment=augment)
+    clips = [clip_of_two(seed, frames=9 + 7 * seed, persons=1) for seed in range(4)]
+    keys = clip_keys(1, 0, [f"clip{n}" for n in range(4)])
+    whole = builder.batch(clips, keys).x
+    for n in (2, 0):
+        torch.testing.assert_close(builder.batch(clips[n : n + 1], keys[n : n + 1]).x[0], whole[n])
+    assert not torch.equal(builder.batch(clips, clip_keys(1, 1, [f"clip{n}" for n in range(4)])).x, whole)
+
+
+@pytest.mark.parametrize("convention", ["pyskl", "mmaction2"])
+def test_evaluation_geometry_differs_only_off_the_square(convention: str) -> None:
+    """A box is always square here, so both toolboxes fill the map; their cuts differ."""
+    builder = HeatmapInput(COCO, 6, convention=convention)  # type: ignore[arg-type]
+    points = builder.points([clip_of_two()], None)
+    seen = points[points[..., 2] > 0]
+    assert seen[:, :2].min() > 64 * 0.09
+    assert seen[:, :2].max() < 64 * 0.91
+
+
+def test_3d_clips_are_seen_upright_and_whole() -> None:
+    builder = HeatmapInput(UCLA, 6, (28, 28), test_clips=1)
+    clip = clip_3d()
+    points = builder.points([clip], None)[0, 0].numpy()  # (T, V, 3)
+    assert points[..., :2].min() > 0
+    assert points[..., :2].max() < 32
+    highest, lowest = clip.xyz[0, :, :, 1].mean(0).argmax(), clip.xyz[0, :, :, 1].mean(0).argmin()
+    assert points[:, highest, 1].max() < points[:, lowest, 1].min()
+    side = HeatmapInput(UCLA, 6, (28, 28), view_yaw_deg=90).points([clip], None)[0, 0].numpy()
+    nearest = clip.xyz[0, :, :, 2].mean(0).argsort()
+    order = side[..., 0].mean(0).argsort()
+    assert order[0] in (nearest[0], nearest[-1])
+
+
+def test_other_types_hold_the_same_values() -> None:
+    clips = [clip_of_two(1), clip_of_two(2, persons=1)]
+    keys = clip_keys(0, 0, ["a", "b"])
+    exact = HeatmapInput(COCO, 5, (16, 16)).batch(clips, keys).x
+    for dtype, step in (("float16", 3e-4), ("uint8", 0.5 / 255 + 1e-6)):
+        builder = HeatmapInput(COCO, 5, (16, 16), dtype=dtype)  # type: ignore[arg-type]
+        ring = torch.ones((3, 17, 5, 16, 16), dtype=getattr(torch, dtype))
+        x = builder.batch(clips, keys, out=ring).x
+        assert x.data_ptr() == ring.data_ptr()
+        torch.testing.assert_close(builder.to_float(x), exact, rtol=0, atol=step)
+
+
+def test_a_clip_without_persons_is_empty() -> None:
+    empty = ClipArrays(np.zeros((0, 9, 17, 2), np.float32), np.zeros((0, 9, 17), np.float32), (48, 64))
+    for keys in (None, clip_keys(0, 0, ["a", "b"])):
+        x = HeatmapInput(COCO, 4, (14, 14)).batch([empty, clip_of_two()], keys).x
+        assert x[0].abs().sum() == 0
+        assert x[1].sum() > 0
+
+
+def test_wrong_settings_are_named_at_once() -> None:
+    with pytest.raises(ValueError, match=r"frames must be.*kind must be one of"):
+        HeatmapInput(COCO, 0, kind="bone")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="out must be uint8"):
+        HeatmapInput(COCO, 4, dtype="uint8").batch([clip_of_two()], None, out=torch.zeros(1))
