@@ -134,7 +134,7 @@ def aggregate_and_project(x: Tensor, graph: Tensor, conv: nn.Conv2d) -> Tensor:
     Returns:
         (P, C', T, V).
     """
-    k, c = len(graph), x.shape[1]
+    k, c = graph.shape[0], conv.in_channels
     weight = conv.weight.view(k, -1, c).transpose(0, 1).reshape(-1, k * c, 1, 1)
     assert conv.bias is not None
     bias = conv.bias.view(k, -1).t() @ graph.sum(1)  # (C', V): a joint has as much bias as edges
