@@ -122,7 +122,7 @@ class AdaptiveGraphConvolution(nn.Module):
         weight = torch.cat([conv.weight for conv in convs])
         bias = torch.cat([conv.bias for conv in convs if conv.bias is not None])
         both = functional.conv2d(x, weight, bias)  # (P, 2 * K * E, T, V)
-        both = both.view(len(x), 2, -1, self.embedding, t, x.shape[3])
+        both = both.view(x.shape[0], 2, len(self.conv_a), self.embedding, t, x.shape[3])
         a, b = both.permute(1, 0, 2, 5, 4, 3).flatten(4).unbind(0)  # (P, K, V, T * E) each
         likeness = torch.matmul(a, b.transpose(2, 3)) / (self.embedding * t)  # (P, K, V, V)
         if self.clip_graph == "softmax":

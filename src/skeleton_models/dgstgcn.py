@@ -75,7 +75,7 @@ class DynamicGroupGraph(nn.Module):
         if not (self.channel_graph or self.group_graph):
             return graph
         pooled = x.mean(2, keepdim=True)  # (P, C, 1, V)
-        shape = (len(x), self.subsets, -1, x.shape[3])
+        shape = (x.shape[0], self.subsets, self.conv1.out_channels // self.subsets, x.shape[3])
         a, b = self.conv1(pooled).reshape(shape), self.conv2(pooled).reshape(shape)  # (P, K, D, V) each
         if self.channel_graph:
             apart = torch.tanh(a.unsqueeze(-1) - b.unsqueeze(-2))  # (P, K, D, V, V)
@@ -92,7 +92,9 @@ class DynamicGroupGraph(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(P, C, T, V) to (P, C', T, V)."""
         p, _, t, v = x.shape
-        groups = torch.relu(self.pre(x)).reshape(p, self.subsets, -1, t, v)  # (P, K, D, T, V)
+        groups = torch.relu(self.pre(x)).reshape(
+            p, self.subsets, self.post.in_channels // self.subsets, t, v
+        )  # (P, K, D, T, V)
         mixed = torch.matmul(groups, self.graph(x)).flatten(1, 2)  # (P, K * D, T, V)
         mixed = mixed.contiguous(memory_format=torch.channels_last)
         y: Tensor = self.bn(self.post(mixed)) + (self.down(x) if hasattr(self, "down") else x)
