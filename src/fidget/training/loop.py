@@ -14,6 +14,7 @@ from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fidget.reports.training_report import write_training_report
 from fidget.training.builders import build_input
 from fidget.training.data import ClipSet, PoseClips, check_clips
 from fidget.training.ema import AveragedWeights
@@ -177,7 +178,7 @@ def _open(
     network = make_network(recipe, clips.layout, in_channels, protocol.tree, embeddings)
     if checkpoint is not None:
         load_pretrained(network.model, recipe.model.name, checkpoint)
-    counts = torch.bincount(torch.from_numpy(sets["train"].labels), minlength=len(protocol.tree.actions))
+    counts = torch.from_numpy(np.bincount(sets["train"].labels, minlength=len(protocol.tree.actions)))
     group_of = torch.tensor(protocol.tree.group_of) if protocol.tree.groups else None
     loss = ActionLoss(recipe.loss, counts, group_of, embeddings).to(fabric.device)
 
@@ -395,6 +396,8 @@ def _measure(run: _Run, history: list[Row]) -> dict[str, Any]:
         "epochs": len(history),
         "selected_epoch": selected["epoch"] + 1,
         "select": recipe.eval.select,
+        "data": [clip_set.summary() for clip_set in run.sets.values()],
+        "train_counts": _counts(run).tolist(),
     }
     for name, clip_set in run.sets.items():
         if name == "train":
@@ -409,7 +412,13 @@ def _measure(run: _Run, history: list[Row]) -> dict[str, Any]:
         for key in ("train_s", "validation_s"):
             summary[key] = sum(float(row[key]) for row in timing)
         write_json(run.directory.path / "summary.json", summary)
+        write_training_report(run.directory.path)
+        run.say(f"report: {run.directory.path / 'report.html'}")
     return summary
+
+
+def _counts(run: _Run) -> NDArray[np.int64]:
+    return np.bincount(run.sets["train"].labels, minlength=len(run.protocol.tree.actions))
 
 
 def _write_scores(run: _Run, clip_set: ClipSet, probabilities: NDArray[np.float32]) -> None:

@@ -46,7 +46,10 @@ class ActionNetwork(nn.Module):
         """
         if x.dtype == torch.uint8:
             x = x.float() / 255
-        features = self.model.forward_features(x.float(), present, position)
+        if present is not None and present.shape[1] > 1 and not bool(present.any()):
+            features = x.new_zeros(len(x), self.model.num_features)  # nobody in the whole batch
+        else:
+            features = self.model.forward_features(x.float(), present, position)
         log_probs = action_log_probs(self.model.forward_head(features), self.group_of)
         return log_probs, self.embed(features) if self.embed is not None else None
 

@@ -13,7 +13,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -48,11 +48,15 @@ def _with_fields_of(settings: type, base: type[BaseModel], without: tuple[str, .
         kind = hints[entry.name]
         if entry.name in without:
             continue
-        if is_dataclass(kind):
-            table = _with_fields_of(kind, _Table)
+        if hasattr(kind, "_field_defaults"):  # a NamedTuple becomes a table below
+            given = kind._field_defaults
+            table = create_model(
+                kind.__name__, __base__=_Table, **{k: (type(v), v) for k, v in given.items()}
+            )
             keys[entry.name] = (table, table())
         else:
-            keys[entry.name] = (kind, entry.default if entry.default is not MISSING else ...)
+            default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
+            keys[entry.name] = (kind, ... if default is MISSING else default)
     return create_model(f"{settings.__name__}Table", __base__=base, **keys)
 
 
@@ -193,7 +197,11 @@ def stream_recipes(recipe: Recipe) -> dict[str, Recipe]:
     if not recipe.input.separate:
         return {"+".join(recipe.input.streams): recipe}
     return {
-        stream: recipe.model_copy(update={"input": recipe.input.model_copy(update={"streams": [stream]})})
+        stream: recipe.model_copy(
+            update={
+                "input": recipe.input.model_copy(update={"streams": type(recipe.input.streams)([stream])})
+            }
+        )
         for stream in recipe.input.streams
     }
 

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.fidget.training.training_samples import TREE, tiny_recipe
+
+from fidget.training.network import ActionNetwork, load_pretrained, make_network, read_label_embeddings
+from poses.layout import get_layout
+
+LAYOUT = get_layout("coco17")
+
+
+def _network(*overrides: str, embeddings=None) -> ActionNetwork:
+    return make_network(tiny_recipe(*overrides), LAYOUT, 2, TREE, embeddings)
+
+
+def test_probabilities_sum_to_one_and_features_become_embeddings() -> None:
+    for overrides in ((), ("loss.soft_hierarchy=true",)):
+        network = _network(*overrides, embeddings=torch.zeros(3, 5)).eval()
+        log_probs, embedded = network(torch.randn(2, 1, 8, 17, 2), None, None)
+        torch.testing.assert_close(log_probs.exp().sum(1), torch.ones(2))
+        assert log_probs.shape == (2, 3) and embedded.shape == (2, 5)
+
+
+def test_a_batch_without_anybody_is_features_of_zero() -> None:
+    network = _network().eval()
+    got, _ = network(torch.randn(2, 2, 8, 17, 2), torch.zeros(2, 2, dtype=torch.bool), None)
+    expected = network.model.forward_head(torch.zeros(2, network.model.num_features)).log_softmax(1)
+    torch.testing.assert_close(got, expected)
+
+
+def test_an_option_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ValueError, match=r"stgcnpp, options .*colour"):
+        _network("model.options.colour=3")
+
+
+@pytest.mark.parametrize("wrapped", ["model", "state_dict"])
+def test_pretrained_weights_load_with_another_number_of_classes(tmp_path, wrapped) -> None:
+    source, target = _network("loss.soft_hierarchy=true"), _network()
+    torch.save({wrapped: source.state_dict()}, tmp_path / "weights.pt")
+    before = target.model.get_classifier().weight.clone()
+    assert load_pretrained(target.model, "stgcnpp", tmp_path / "weights.pt") == "fidget"
+    head = next(n for n, m in target.model.named_modules() if m is target.model.get_classifier())
+    for name, tensor in target.model.state_dict().items():
+        if not name.startswith(head):
+            assert torch.equal(tensor, source.model.state_dict()[name]), name
+    assert torch.equal(target.model.get_classifier().weight, before)
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path) -> None:
+    state = {key: value for key, value in _network().state_dict().items() if "running_var" not in key}
+    torch.save({"model": state}, tmp_path / "weights.pt")
+    with pytest.raises(ValueError, match=r"missing .*running_var"):
+        load_pretrained(_network().model, "stgcnpp", tmp_path / "weights.pt")
+
+
+def test_label_embeddings_follow_the_actions(tmp_path) -> None:
+    file = tmp_path / "vectors.npz"
+    np.savez(file, actions=np.array(TREE.actions[::-1]), vectors=np.arange(6.0).reshape(3, 2))
+    assert read_label_embeddings(file, TREE.actions).tolist() == [[4, 5], [2, 3], [0, 1]]
+    with pytest.raises(ValueError, match="no vector for 1 actions: shrug"):
+        read_label_embeddings(file, ("still", "shrug"))
+    np.savez(file, names=np.zeros(2))
+    with pytest.raises(ValueError, match="expected arrays 'actions' and 'vectors', got"):
+        read_label_embeddings(file, TREE.actions)
