@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,8 @@ def _open(
     """Check the data, make the input, the network and the optimiser."""
     clips = PoseClips(poses, recipe.input.layout)
     sets = check_clips(clips, protocol, recipe.data)
+    if recipe.train.tensorboard and find_spec("tensorboard") is None:
+        raise ValueError("train.tensorboard needs the package tensorboard; install it, or set it to false")
     if recipe.eval.select == "best_val" and "val" not in sets:
         raise ValueError(
             f"eval.select = 'best_val' needs a split 'val', {protocol.name!r} has {sorted(sets)}"
@@ -349,8 +352,20 @@ def _save(run: _Run, epoch: int, history: list[Row], timing: dict[str, float]) -
         }
         save_tensors(run.directory.last, content)
         write_rows(run.directory.path / "metrics.csv", history)
+        if run.recipe.train.tensorboard:
+            _write_events(run, history[-1])
         write_rows(run.directory.path / "timing.csv", [*read_rows(run.directory.path / "timing.csv"), timing])
     run.fabric.barrier()
+
+
+def _write_events(run: _Run, row: Row) -> None:
+    """The epoch's row for TensorBoard; what a killed run wrote of the same epoch and later is dropped."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(run.directory.path / "tensorboard", purge_step=row["epoch"]) as writer:
+        for name, value in row.items():
+            if name != "epoch" and value is not None:
+                writer.add_scalar(name, value, row["epoch"])
 
 
 def _is_best(run: _Run, history: list[Row]) -> bool:

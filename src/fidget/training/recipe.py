@@ -113,6 +113,7 @@ class TrainTable(_Table):
     channels_last: bool = False
     threads: int = Field(0, ge=0)  # 0: as torch finds them
     prefetch: int = Field(3, ge=1)  # batches made ahead
+    tensorboard: bool = False  # event files of the metrics as well; needs the package tensorboard
 
     @model_validator(mode="after")
     def _fits(self) -> TrainTable:
@@ -181,7 +182,13 @@ class Recipe(_Table):
     eval: EvalTable = EvalTable()
 
 
-_NOT_HASHED = (("train", "seed"), ("train", "threads"), ("train", "prefetch"), ("input", "threads"))
+_NOT_HASHED = (
+    ("train", "seed"),
+    ("train", "threads"),
+    ("train", "prefetch"),
+    ("train", "tensorboard"),
+    ("input", "threads"),
+)
 
 
 def recipe_hash(recipe: Recipe) -> str:

@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.fidget.training.training_samples import protocol_of, synthetic_rows, tiny_recipe, write_cache
+from tests.fidget.training.training_samples import (
+    RECIPE,
+    protocol_of,
+    synthetic_rows,
+    tiny_recipe,
+    write_cache,
+)
 
 from fidget.training import loop
 from fidget.training.loop import train
@@ -20,7 +26,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from fidget.training import loop
-from tests.fidget.training.training_samples import protocol_of, tiny_recipe
+from tests.fidget.training.training_samples import RECIPE, protocol_of, tiny_recipe
 
 calls, rate = 0, loop.learning_rate_factor
 def dying(*arguments):
@@ -50,11 +56,12 @@ def _train(cache: Path, run: Path, *overrides: str):
 
 
 def test_a_run_leaves_what_it_promises(cache, tmp_path) -> None:
-    summary, said = _train(cache, tmp_path / "run")
+    summary, said = _train(cache, tmp_path / "run", "train.tensorboard=true")
     files = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*")}
     assert files >= {
         "recipe.toml", "environment.json", "metrics.csv", "timing.csv", "summary.json",
-        "checkpoints/last.pt", "checkpoints/selected.pt", "scores/val.parquet", "scores/test.parquet",
+        "checkpoints/last.pt", "checkpoints/selected.pt", "report.html",
+        "tensorboard", "scores/val.parquet", "scores/test.parquet",
     }  # fmt: skip
     rows = read_rows(tmp_path / "run" / "metrics.csv")
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
@@ -112,6 +119,30 @@ def test_best_weights_are_those_of_the_best_validation_epoch(cache, tmp_path) ->
     values = [float(row["val_top1"]) for row in read_rows(tmp_path / "run" / "metrics.csv")]
     assert summary["selected_epoch"] == int(np.argmax(values)) + 1
     assert summary["val"]["top1"] == max(values)
+
+
+def test_two_processes_train_one_network_and_score_every_clip(cache, tmp_path) -> None:
+    labels = [
+        f"{c},{n},{label}"
+        for n, s in protocol_of().splits.items()
+        for c, label in zip(s.clip_ids, s.labels, strict=True)
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(["clip_id,split,label", *labels]))
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    words = ["train", "tiny.toml", "--poses", str(cache), "--protocol", "labels.csv", "-o", "run"]
+    done = subprocess.run(
+        [sys.executable, "-m", "fidget.cli.main", *words, "--device", "cpu", "--devices", "2", "--set",
+         "train.batch_size=2", "--set", "train.reference_batch=4", "--set", "train.epochs=1"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, cwd=tmp_path, capture_output=True,
+        text=True, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (row,) = read_rows(tmp_path / "run" / "metrics.csv")
+    _train(cache, tmp_path / "one", "train.epochs=1")
+    (alone,) = read_rows(tmp_path / "one" / "metrics.csv")
+    assert row["learning_rate"] == alone["learning_rate"]  # two processes of two clips are one of four
+    scores = read_scores(tmp_path / "run" / "scores" / "test.parquet")
+    assert scores.clip_ids == protocol_of().splits["test"].clip_ids
 
 
 def test_selection_needs_a_validation_split(cache, tmp_path) -> None:
