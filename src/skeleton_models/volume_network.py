@@ -62,8 +62,8 @@ class ConvNorm(nn.Module):
         """(N, T, H, W, C) to (N, T', H', W', C')."""
         x = convolve(x, self.conv.weight, self.stride, self.groups)
         if self.bn is not None:
-            clips = x.shape[0]
-            x = _from_images(self.bn(_to_images(x.flatten(0, 1)))).unflatten(0, (clips, -1))
+            frames = x.shape[1]
+            x = _from_images(self.bn(_to_images(x.flatten(0, 1)))).unflatten(0, (-1, frames))
         return functional.relu(x, inplace=True) if self.relu else x
 
 
@@ -81,13 +81,13 @@ def convolve(x: Tensor, weight: Tensor, stride: tuple[int, int] = (1, 1), groups
     """
     k_t, k_h, k_w = weight.shape[2:]
     pad = (k_h // 2, k_w // 2)
-    clips, frames, height, width = x.shape[:4]
+    frames, height, width = x.shape[1:4]
     step, step_hw = stride
     if k_t == 1:
         x = x if step == 1 else x[:, ::step]  # (N, T', H, W, C)
         images = _to_images(x.flatten(0, 1))  # (N * T', C, H, W)
         out = functional.conv2d(images, weight.squeeze(2), None, step_hw, pad, 1, groups)
-        return _from_images(out).unflatten(0, (clips, -1))
+        return _from_images(out).unflatten(0, (-1, x.shape[1]))
     if k_h == k_w == 1 and step_hw == 1:
         columns = _to_images(x.flatten(2, 3))  # (N, C, T, H * W)
         out = functional.conv2d(columns, weight.squeeze(-1), None, (step, 1), (k_t // 2, 0), 1, groups)
@@ -98,7 +98,7 @@ def convolve(x: Tensor, weight: Tensor, stride: tuple[int, int] = (1, 1), groups
             _shifted(
                 _from_images(
                     functional.conv2d(images, weight[:, :, tap], None, step_hw, pad, 1, groups)
-                ).unflatten(0, (clips, frames)),
+                ).unflatten(0, (-1, frames)),
                 k_t // 2 - tap,
             )
             for tap in range(k_t)
@@ -129,14 +129,13 @@ def _shifted(x: Tensor, frames: int) -> Tensor:
 
 def pool_space(x: Tensor, kind: Literal["max", "average"], kernel: int, stride: int) -> Tensor:
     """Pool every frame of (N, T, H, W, C); max pooling is padded by half its kernel, as in a ResNet."""
-    clips = x.shape[0]
     images = _to_images(x.flatten(0, 1))  # (N * T, C, H, W)
     out = (
         functional.max_pool2d(images, kernel, stride, kernel // 2)
         if kind == "max"
         else functional.avg_pool2d(images, kernel, stride)
     )
-    return _from_images(out).unflatten(0, (clips, -1))
+    return _from_images(out).unflatten(0, (-1, x.shape[1]))
 
 
 class HeatmapNetwork(SkeletonModel):
