@@ -2,8 +2,9 @@
 
 Duan et al.: Revisiting Skeleton-based Action Recognition, CVPR 2022, section 3.2. Each map is cleared right
 before it is drawn, while it is in the cache, so the batch crosses the memory bus once. A joint's Gaussian is
-the product of one along x and one along y; `_exp` is a polynomial that the compiler turns into vector
-instructions. Axis letters: N rows, M persons, T frames, V joints, L limbs, H, W.
+the product of one along x and one along y; eight pixels of a row are computed at once (`heatmap_lanes`). A
+mirror image is written with the same numbers. Axis letters: N rows, M persons, T frames, V joints, L limbs,
+H, W.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import njit
 from numpy.typing import NDArray
 
 from poses.layout import Layout
+from skeleton_models.heatmap_lanes import (
+    LANES, clear, exp, lane, maximum, only, put, ramp, reverse, spread, turned,
+)  # fmt: skip
 
-LIMB_REACH = 14.5  # a limb ends where it has fallen to exp(-14.5), 5e-7
-LANES = 8  # pixels of a row that are computed together
+# A limb ends where it has fallen to exp(-this), by bytes of a number: 5e-7, 2e-5, and what rounds to 0.
+FADED = {4: 14.5, 2: 11.0, 1: 6.3}
 UINT8_SCALE = 255.0  # uint8 volumes hold round(255 * value)
 
 
@@ -113,10 +116,10 @@ def render(
     target = np.arange(rows) if target is None else target
     mirrored = np.full(rows, -1, np.int64) if mirrored is None else mirrored
     _check(points, drawing, out, target, mirrored)
-    # Kernels write bits: numba has no halves, and numbers from 0 up are in the order of their bits.
-    bits = {np.float32: np.uint32, np.float16: np.uint16}.get(out.dtype.type, np.uint8)
-    out = out.view(bits)
-    arguments = (np.ascontiguousarray(points, np.float32), drawing, target, mirrored, out)
+    size = out.itemsize
+    volume = out.reshape(-1).view(np.uint8)
+    points = np.ascontiguousarray(points, np.float32)
+    arguments = (points, drawing, target, mirrored, out.shape, size, FADED[size], volume)
     if min(threads, rows) <= 1:
         _write_rows(0, rows, *arguments)
         return
@@ -162,88 +165,77 @@ def thread_pool(threads: int) -> ThreadPoolExecutor:
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _write_rows(begin, end, points, drawing, target, mirrored, out):  # type: ignore[no-untyped-def]
-    """Rows begin..end - 1 of points into out."""
-    width = out.shape[4]
-    wide = np.empty(LANES, np.float32)
-    flat = out.reshape(out.shape[0], out.shape[1], out.shape[2], -1)  # (rows, C, T, H * W)
-    for row in range(begin, end):
-        to, back = target[row], mirrored[row]
-        for c in range(len(drawing.pairs)):
-            a, b = drawing.pairs[c]
-            for t in range(points.shape[2]):
-                _draw(points[row, :, t], a, b, drawing, width, False, wide, flat[to, c, t])
-                if back >= 0:
-                    twin = flat[back, drawing.mirror[c], t]
-                    _draw(points[row, :, t], a, b, drawing, width, True, wide, twin)
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _draw(points, a, b, drawing, width, flipped, wide, plane):  # type: ignore[no-untyped-def]
-    """Joint a, or the limb from a to b, of everybody in a frame (M, V, 3) into plane (H * W,)."""
-    plane[:] = 0  # one memset, after which the map is in the cache
+def _write_rows(begin, end, points, drawing, target, mirrored, shape, size, fade, volume):  # type: ignore[no-untyped-def]
+    """Rows begin..end - 1 of points into all bytes of a volume of shape (rows, C, T, H, W)."""
+    channels, frames, height, width = shape[1], shape[2], shape[3], shape[4]
     reach = np.float32(3.0) * drawing.sigma
     falloff = np.float32(1.0) / (np.float32(2.0) * drawing.sigma * drawing.sigma)
-    for m in range(len(points)):
-        start, end = points[m, a], points[m, b]
-        value = min(start[2], end[2])
-        if value >= drawing.min_score:
-            dx, dy = np.float64(end[0]) - start[0], np.float64(end[1]) - start[1]
-            if dx * dx + dy * dy < 1.0:
-                _spot(plane, width, flipped, start[0], start[1], start[2], reach, falloff, wide)
-            else:
-                _limb(plane, width, flipped, start[0], start[1], end[0], end[1], value, reach, falloff, wide)
+    numbers = height * width
+    for row in range(begin, end):
+        back = mirrored[row]
+        for c in range(channels):
+            a, b = drawing.pairs[c, 0], drawing.pairs[c, 1]
+            for t in range(frames):
+                plane = ((target[row] * channels + c) * frames + t) * numbers
+                twin = ((back * channels + drawing.mirror[c]) * frames + t) * numbers if back >= 0 else -1
+                clear(volume, plane * size, numbers * size)  # after which the map is in the cache
+                if twin >= 0:
+                    clear(volume, twin * size, numbers * size)
+                page = Page(plane, twin, height, width, size)
+                over = False
+                for m in range(points.shape[1]):
+                    x, y, score = points[row, m, t, a, 0], points[row, m, t, a, 1], points[row, m, t, a, 2]
+                    value = min(score, points[row, m, t, b, 2])
+                    if value >= drawing.min_score:
+                        x_end, y_end = points[row, m, t, b, 0], points[row, m, t, b, 1]
+                        dx, dy = np.float64(x_end) - x, np.float64(y_end) - y
+                        if dx * dx + dy * dy < 1.0:
+                            _spot(volume, page, x, y, score, reach, falloff, over)
+                        else:
+                            _limb(volume, page, x, y, x_end, y_end, value, reach, falloff, fade, over)
+                        over = True
+
+
+class Page(NamedTuple):
+    """A map and its mirror image: the places of their first numbers (-1: no image), sides, bytes a number."""
+
+    plane: int
+    twin: int
+    height: int
+    width: int
+    size: int
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _exp(a):  # type: ignore[no-untyped-def]
-    """exp(a) of a float32 at most 0, to 1e-7; not below 1e-12."""
-    z = max(a * np.float32(1.4426950408889634), np.float32(-40.0))  # denormal numbers are slow
-    whole = np.floor(z + np.float32(0.5))
-    f = (z - whole) * np.float32(0.6931471805599453)  # -0.35..0.35: the Taylor series is short
-    p = np.float32(1 / 720) + f * np.float32(1 / 5040)
-    p = np.float32(1 / 120) + f * p
-    p = np.float32(1 / 24) + f * p
-    p = np.float32(1 / 6) + f * p
-    p = np.float32(0.5) + f * p
-    p = np.float32(1.0) + f * p
-    p = np.float32(1.0) + f * p
-    return p * np.int32((np.int32(whole) + 127) << 23).view(np.float32)
+def _spot(volume, page, x, y, value, reach, falloff, over):  # type: ignore[no-untyped-def]
+    """A Gaussian at x, y."""
+    x_0, x_1 = max(int(x - reach), 0), min(int(x + reach) + 1, page.width)
+    y_0, y_1 = max(int(y - reach), 0), min(int(y + reach) + 1, page.height)
+    steepness, height = spread(-falloff), spread(value)
+    for first in range(x_0, x_1, LANES):
+        at = max(min(first, page.width - LANES), 0)
+        dx = spread(np.float32(at)) + ramp() - spread(x)
+        wide = only(exp(dx * dx * steepness) * height, at, x_0, x_1)
+        for top in range(y_0, y_1, LANES):
+            dy = spread(np.float32(top)) + ramp() - spread(y)
+            tall = exp(dy * dy * steepness)
+            for i in range(min(LANES, y_1 - top)):
+                _put_row(volume, page, top + i, at, wide * spread(lane(tall, i)), over)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _spot(plane, width, flipped, x, y, value, reach, falloff, wide):  # type: ignore[no-untyped-def]
-    """A Gaussian at x, y; `flipped` writes it into the mirrored columns."""
-    height = len(plane) // width
-    x_0, x_1 = max(int(x - reach), 0), min(int(x + reach) + 1, width)
-    y_0, y_1 = max(int(y - reach), 0), min(int(y + reach) + 1, height)
-    zero, step = (width - 1, -1) if flipped else (0, 1)
-    begin, end = (width - x_1, width - x_0) if flipped else (x_0, x_1)
-    for first in range(begin, end, LANES):
-        at = max(min(first, width - LANES), 0)
-        for i in range(LANES):
-            d = np.float32(zero + step * (at + i)) - x
-            number = _exp(-d * d * falloff) * value
-            wide[i] = number if first <= at + i < end else np.float32(0.0)
-        for y_here in range(y_0, y_1):
-            d = np.float32(y_here) - y
-            _put(plane, y_here * width + at, min(LANES, width), wide, _exp(-d * d * falloff))
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _limb(plane, width, flipped, x, y, x_end, y_end, value, reach, falloff, wide):  # type: ignore[no-untyped-def]
-    """A Gaussian around the segment from x, y to x_end, y_end; arguments as in `_spot`."""
-    height = len(plane) // width
-    x_0, x_1 = max(int(min(x, x_end) - reach), 0), min(int(max(x, x_end) + reach) + 1, width)
-    y_0, y_1 = max(int(min(y, y_end) - reach), 0), min(int(max(y, y_end) + reach) + 1, height)
+def _limb(volume, page, x, y, x_end, y_end, value, reach, falloff, fade, over):  # type: ignore[no-untyped-def]
+    """A Gaussian around the segment from x, y to x_end, y_end; nothing where it is below exp(-fade)."""
+    x_0, x_1 = max(int(min(x, x_end) - reach), 0), min(int(max(x, x_end) + reach) + 1, page.width)
+    y_0, y_1 = max(int(min(y, y_end) - reach), 0), min(int(max(y, y_end) + reach) + 1, page.height)
     dx, dy = np.float64(x_end) - x, np.float64(y_end) - y
     length = np.sqrt(dx * dx + dy * dy)
     ux, uy = dx / length, dy / length
     steep = abs(dy) > 1e-3
     slope = dx / dy if steep else 0.0
-    beside = np.sqrt(LIMB_REACH / falloff * (1.0 + slope * slope))
-    zero, step = (width - 1, -1) if flipped else (0, 1)
-    off_step, along_step = np.float32(step * uy), np.float32(step * ux)
+    beside = np.sqrt(fade / falloff * (1.0 + slope * slope))
+    steepness, height, nothing = spread(-falloff), spread(value), spread(np.float32(0.0))
+    off_ramp, along_ramp = ramp() * spread(np.float32(uy)), ramp() * spread(np.float32(ux))
     for y_here in range(y_0, y_1):
         from_y = np.float64(y_here) - y
         left, right = x_0, x_1
@@ -251,52 +243,25 @@ def _limb(plane, width, flipped, x, y, x_end, y_end, value, reach, falloff, wide
             middle = x + slope * from_y
             left = int(np.ceil(max(middle - beside, x_0)))
             right = int(np.floor(min(middle + beside, x_1 - 1))) + 1
-        begin, end = (width - right, width - left) if flipped else (left, right)
-        for first in range(begin, end, LANES):
-            at = max(min(first, width - LANES), 0)
-            from_x = np.float64(zero + step * at) - x
-            off_0 = np.float32(from_x * uy - from_y * ux)  # beside the line; exact where it is near
-            before_0 = np.float32(-from_x * ux - from_y * uy)  # in front of the start, behind the end
-            behind_0 = np.float32(from_x * ux + from_y * uy - length)
-            for i in range(LANES):
-                off = off_0 + np.float32(i) * off_step
-                along = np.float32(i) * along_step
-                beyond = max(max(before_0 - along, behind_0 + along), np.float32(0.0))
-                number = _exp(-(off * off + beyond * beyond) * falloff) * value
-                wide[i] = number if first <= at + i < end else np.float32(0.0)
-            _put(plane, y_here * width + at, min(LANES, width), wide, np.float32(1.0))
+        for first in range(left, right, LANES):
+            at = max(min(first, page.width - LANES), 0)
+            from_x = np.float64(at) - x
+            off = spread(np.float32(from_x * uy - from_y * ux)) + off_ramp  # beside the line
+            along = from_x * ux + from_y * uy
+            before = spread(np.float32(-along)) - along_ramp
+            past = spread(np.float32(along - length)) + along_ramp
+            beyond = maximum(maximum(before, past), nothing)
+            lanes = exp((off * off + beyond * beyond) * steepness) * height
+            _put_row(volume, page, y_here, at, only(lanes, at, left, right), over)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _put(plane, at, count, wide, factor):  # type: ignore[no-untyped-def]
-    """Raise `count` numbers of a plane, at most LANES, to factor * wide."""
-    if count == LANES:
-        for i in range(LANES):
-            plane[at + i] = max(plane[at + i], _encode(wide[i] * factor, plane))
-    else:
-        for i in range(count):
-            plane[at + i] = max(plane[at + i], _encode(wide[i] * factor, plane))
-
-
-def _encode(value: np.float32, plane: NDArray[Any]) -> Any:
-    """A value in 0..1 as a number of the plane's type; in kernels only."""
-    raise NotImplementedError
-
-
-@overload(_encode, inline="always")  # type: ignore[untyped-decorator]
-def _encode_in_kernel(value, plane):  # type: ignore[no-untyped-def]
-    if plane.dtype == types.uint32:
-        return lambda value, plane: np.float32(value).view(np.uint32)
-    if plane.dtype == types.uint8:
-        return lambda value, plane: np.uint8(np.int32(value * np.float32(UINT8_SCALE) + np.float32(0.5)))
-    return _half_bits
-
-
-def _half_bits(value, plane):  # type: ignore[no-untyped-def]
-    """The bits of the nearest float16 (ties to even): its exponent counts from 15, a float32's from 127.
-
-    Below 2^-14, where halves are spaced evenly, it may be wrong by half of the value, 3e-5 at most.
-    """
-    bits = max(np.uint32(np.float32(value).view(np.uint32)), np.uint32((127 - 15) << 23))
-    odd = np.uint32(bits >> np.uint32(13)) & np.uint32(1)
-    return np.uint16(np.uint32(bits - np.uint32(((127 - 15) << 23) - 0x0FFF) + odd) >> np.uint32(13))
+def _put_row(volume, page, y, at, lanes, over):  # type: ignore[no-untyped-def]
+    """Lanes into columns at, at + 1, ... of row y, and into the mirror image."""
+    count = min(LANES, page.width)
+    row = y * page.width
+    put(volume, page.size, page.plane + row + at, lanes, count, over)
+    if page.twin >= 0:
+        for_all = count == LANES
+        image = reverse(lanes) if for_all else turned(lanes, count)
+        put(volume, page.size, page.twin + row + page.width - at - count, image, count, over)

@@ -1,0 +1,281 @@
+"""Eight neighbouring pixels at once, inside kernels: a numba type for one vector register of float32.
+
+LLVM does not turn loops over eight pixels into vector instructions by itself: it unrolls them first. So the
+kernels of `heatmap` say it: a `Lanes` value is an LLVM vector, with `+`, `-`, `*` and the functions below.
+Nothing here can be called outside a kernel, except through `evaluated`, for tests.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+from numpy.typing import NDArray
+
+LANES = 8
+_F32, _I32 = ir.FloatType(), ir.IntType(32)
+_V_F32, _V_I32 = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
+# Adding it rounds a float32 to a whole number, which then are its lowest bits.
+_ROUND = np.float32(1.5 * 2**23)
+_HALF_LEAST = (127 - 15) << 23  # 2^-15, as a float32's bits; a float16's exponent counts from 15, not 127
+
+
+class _LanesType(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name=f"Lanes{LANES}")
+
+
+_LANES_TYPE = _LanesType()
+
+
+@register_model(_LanesType)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, _V_F32)
+
+
+def _instruction(count: int, emit: Callable[..., Any]) -> Any:
+    """A kernel function of `count` Lanes that emits LLVM instructions."""
+    arguments = (_LANES_TYPE,) * count
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return emit(builder, *args)
+
+    if count == 1:
+        return intrinsic(lambda typingctx, a: (_LANES_TYPE(*arguments), codegen))
+    return intrinsic(lambda typingctx, a, b: (_LANES_TYPE(*arguments), codegen))
+
+
+_add = _instruction(2, lambda builder, a, b: builder.fadd(a, b))
+_sub = _instruction(2, lambda builder, a, b: builder.fsub(a, b))
+_mul = _instruction(2, lambda builder, a, b: builder.fmul(a, b))
+maximum = _instruction(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
+
+
+@overload(operator.add)  # type: ignore[untyped-decorator]
+def _plus(a, b):  # type: ignore[no-untyped-def]
+    return (lambda a, b: _add(a, b)) if a is _LANES_TYPE and b is _LANES_TYPE else None
+
+
+@overload(operator.sub)  # type: ignore[untyped-decorator]
+def _minus(a, b):  # type: ignore[no-untyped-def]
+    return (lambda a, b: _sub(a, b)) if a is _LANES_TYPE and b is _LANES_TYPE else None
+
+
+@overload(operator.mul)  # type: ignore[untyped-decorator]
+def _times(a, b):  # type: ignore[no-untyped-def]
+    return (lambda a, b: _mul(a, b)) if a is _LANES_TYPE and b is _LANES_TYPE else None
+
+
+def _spread(builder: ir.IRBuilder, number: ir.Value, kind: ir.VectorType) -> ir.Value:
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.Constant(_I32, 0))
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_V_I32, [0] * LANES))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def spread(typingctx, number):  # type: ignore[no-untyped-def]
+    """The same float32 in every lane."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return _spread(builder, args[0], _V_F32)
+
+    return _LANES_TYPE(types.float32), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def ramp(typingctx):  # type: ignore[no-untyped-def]
+    """0, 1, 2, ..."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return ir.Constant(_V_F32, [float(i) for i in range(LANES)])
+
+    return _LANES_TYPE(), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lane(typingctx, lanes, i):  # type: ignore[no-untyped-def]
+    """Number i of them."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.extract_element(args[0], builder.trunc(args[1], _I32))
+
+    return types.float32(_LANES_TYPE, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def only(typingctx, lanes, at, begin, end):  # type: ignore[no-untyped-def]
+    """0 in the lanes that are not begin..end - 1, where lane 0 is number `at`."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        numbers = [builder.trunc(number, _I32) for number in args[1:]]
+        at, begin, end = (_spread(builder, number, _V_I32) for number in numbers)
+        index = builder.add(at, ir.Constant(_V_I32, list(range(LANES))))
+        above, below = builder.icmp_signed(">=", index, begin), builder.icmp_signed("<", index, end)
+        return builder.select(builder.and_(above, below), args[0], ir.Constant(_V_F32, [0.0] * LANES))
+
+    return _LANES_TYPE(_LANES_TYPE, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _power_of_two(typingctx, rounded):  # type: ignore[no-untyped-def]
+    """2 to the whole number n, given n + _ROUND."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        n = builder.sub(builder.bitcast(args[0], _V_I32), _whole(int(_ROUND.view(np.int32)) - 127))
+        return builder.bitcast(builder.shl(n, _whole(23)), _V_F32)
+
+    return _LANES_TYPE(_LANES_TYPE), codegen
+
+
+def _whole(number: int) -> ir.Constant:
+    return ir.Constant(_V_I32, [number] * LANES)
+
+
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def exp(a):  # type: ignore[no-untyped-def]
+    """exp(a) of numbers at most 0, to 1e-7; not below 1e-12, for denormal numbers are slow."""
+    z = maximum(a * spread(np.float32(1.4426950408889634)), spread(np.float32(-40.0)))
+    rounded = z + spread(_ROUND)
+    f = (z - (rounded - spread(_ROUND))) * spread(np.float32(0.6931471805599453))  # -0.35..0.35
+    p = spread(np.float32(1 / 720)) + f * spread(np.float32(1 / 5040))  # of a short Taylor series
+    p = spread(np.float32(1 / 120)) + f * p
+    p = spread(np.float32(1 / 24)) + f * p
+    p = spread(np.float32(1 / 6)) + f * p
+    p = spread(np.float32(0.5)) + f * p
+    p = spread(np.float32(1.0)) + f * p
+    p = spread(np.float32(1.0)) + f * p
+    return p * _power_of_two(rounded)
+
+
+def _numbers(builder: ir.IRBuilder, value: ir.Value, size: int) -> ir.Value:
+    """Values in 0..1 as numbers of a volume: float32 and float16 as bits, uint8 as 255 times the value.
+
+    Halves are the nearest ones (ties to even); below 2^-14, where they are spaced evenly, one may be wrong
+    by half of the value, 3e-5 at most.
+    """
+    if size == 4:
+        return builder.bitcast(value, _V_I32)
+    if size == 1:
+        scaled = builder.fmul(value, ir.Constant(_V_F32, [255.0] * LANES))
+        scaled = builder.fadd(scaled, ir.Constant(_V_F32, [0.5] * LANES))
+        return builder.trunc(builder.fptosi(scaled, _V_I32), ir.VectorType(ir.IntType(8), LANES))
+    bits = builder.bitcast(value, _V_I32)
+    bits = builder.select(builder.icmp_signed(">", bits, _whole(_HALF_LEAST)), bits, _whole(_HALF_LEAST))
+    odd = builder.and_(builder.lshr(bits, _whole(13)), _whole(1))
+    bits = builder.add(builder.sub(bits, _whole(_HALF_LEAST - 0x0FFF)), odd)
+    return builder.trunc(builder.lshr(bits, _whole(13)), ir.VectorType(ir.IntType(16), LANES))
+
+
+def _put(builder: ir.IRBuilder, place: ir.Value, value: ir.Value, size: int, count: ir.Value, over: ir.Value):  # type: ignore[no-untyped-def] # fmt: skip
+    """Write `count` lanes at a byte address; `over` only where they are higher than what is there."""
+    numbers = _numbers(builder, value, size)
+    item = ir.IntType(8 * size)
+    whole = builder.icmp_signed("==", count, ir.Constant(count.type, LANES))
+    with builder.if_else(whole) as (all_lanes, some_lanes):
+        with all_lanes:
+            pointer = builder.bitcast(place, ir.VectorType(item, LANES).as_pointer())
+            with builder.if_else(over) as (raising, empty):
+                with raising:
+                    old = builder.load(pointer)
+                    old.align = 1
+                    higher = builder.icmp_unsigned(">", numbers, old)
+                    builder.store(builder.select(higher, numbers, old), pointer).align = 1
+                with empty:
+                    builder.store(numbers, pointer).align = 1
+        with some_lanes, cgutils.for_range(builder, count) as loop:
+            pointer = builder.gep(builder.bitcast(place, item.as_pointer()), [loop.index])
+            number = builder.extract_element(numbers, builder.trunc(loop.index, _I32))
+            old = builder.load(pointer)
+            higher = builder.icmp_unsigned(">", number, old)
+            builder.store(builder.select(higher, number, old), pointer)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def put(typingctx, volume, size, at, lanes, count, over):  # type: ignore[no-untyped-def]
+    """Write the first `count` lanes, values in 0..1, into a volume.
+
+    Args:
+        volume: all its bytes, 1D.
+        size: bytes of a number: 4 for float32, 2 for float16, 1 for uint8 (255 times the value). Numbers
+            from 0 up are in the order of their bits.
+        at: place of lane 0, in numbers.
+        lanes: the values.
+        count: 1..LANES.
+        over: keep what is higher there; if false, all of it may be overwritten.
+    """
+    given = types.void(volume, types.int64, types.int64, _LANES_TYPE, types.int64, types.boolean)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        place = builder.gep(data, [builder.mul(args[1], args[2])])
+        end = builder.append_basic_block("written")
+        switch = builder.switch(args[1], end)
+        for bytes_each in (4, 2, 1):
+            block = builder.append_basic_block(f"bytes{bytes_each}")
+            switch.add_case(ir.Constant(args[1].type, bytes_each), block)
+            with builder.goto_block(block):
+                _put(builder, place, args[3], bytes_each, args[4], args[5])
+                builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    return given, codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def reverse(typingctx, lanes):  # type: ignore[no-untyped-def]
+    """Last lane first."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        order = ir.Constant(_V_I32, list(range(LANES))[::-1])
+        return builder.shuffle_vector(args[0], ir.Constant(_V_F32, ir.Undefined), order)
+
+    return _LANES_TYPE(_LANES_TYPE), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def turned(typingctx, lanes, count):  # type: ignore[no-untyped-def]
+    """The first `count` lanes, last first; the others are of no meaning."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        result = args[0]
+        for i in range(LANES):
+            place = builder.sub(builder.trunc(args[1], _I32), ir.Constant(_I32, i + 1))
+            number = builder.extract_element(args[0], builder.and_(place, ir.Constant(_I32, LANES - 1)))
+            result = builder.insert_element(result, number, ir.Constant(_I32, i))
+        return result
+
+    return _LANES_TYPE(_LANES_TYPE, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def clear(typingctx, volume, begin, count):  # type: ignore[no-untyped-def]
+    """Zero `count` bytes of a volume's bytes from `begin`."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        cgutils.memset(builder, builder.gep(data, [args[1]]), args[2], 0)
+        return context.get_dummy_value()
+
+    return types.void(volume, types.int64, types.int64), codegen
+
+
+def evaluated(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`exp` of (n,) numbers at most 0, LANES at a time: what the kernels see, for tests."""
+    out = np.zeros(-(-len(numbers) // LANES) * LANES, np.float32)
+    out[: len(numbers)] = numbers
+    _exp_all(out)
+    return out[: len(numbers)]
+
+
+@njit  # type: ignore[untyped-decorator]
+def _exp_all(numbers):  # type: ignore[no-untyped-def]
+    for at in range(0, len(numbers), LANES):
+        for i in range(LANES):
+            numbers[at + i] = lane(exp(spread(numbers[at + i])), i)
