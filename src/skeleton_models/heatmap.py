@@ -21,12 +21,24 @@ from numpy.typing import NDArray
 
 from poses.layout import Layout
 from skeleton_models.heatmap_lanes import (
-    LANES, clear, exp, lane, maximum, only, put, ramp, reverse, spread, turned,
+    LANES,
+    clear,
+    exp,
+    lane,
+    maximum,
+    only,
+    put,
+    ramp,
+    reverse,
+    spread,
+    turned,
 )  # fmt: skip
 
 # A limb ends where it has fallen to exp(-this), by bytes of a number: 5e-7, 2e-5, and what rounds to 0.
 FADED = {4: 14.5, 2: 11.0, 1: 6.3}
 UINT8_SCALE = 255.0  # uint8 volumes hold round(255 * value)
+
+CLEARED_BYTES = 2**16  # that many at once: they are still in the cache when they are drawn on
 
 
 class Drawing(NamedTuple):
@@ -117,9 +129,8 @@ def render(
     mirrored = np.full(rows, -1, np.int64) if mirrored is None else mirrored
     _check(points, drawing, out, target, mirrored)
     size = out.itemsize
-    volume = out.reshape(-1).view(np.uint8)
     points = np.ascontiguousarray(points, np.float32)
-    arguments = (points, drawing, target, mirrored, out.shape, size, FADED[size], volume)
+    arguments = (points, drawing, target, mirrored, out.shape, size, FADED[size], out.ctypes.data)
     if min(threads, rows) <= 1:
         _write_rows(0, rows, *arguments)
         return
@@ -165,12 +176,13 @@ def thread_pool(threads: int) -> ThreadPoolExecutor:
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _write_rows(begin, end, points, drawing, target, mirrored, shape, size, fade, volume):  # type: ignore[no-untyped-def]
-    """Rows begin..end - 1 of points into all bytes of a volume of shape (rows, C, T, H, W)."""
+def _write_rows(begin, end, points, drawing, target, mirrored, shape, size, fade, memory):  # type: ignore[no-untyped-def]
+    """Rows begin..end - 1 of points into the memory, an address, of a volume (rows, C, T, H, W)."""
     channels, frames, height, width = shape[1], shape[2], shape[3], shape[4]
     reach = np.float32(3.0) * drawing.sigma
     falloff = np.float32(1.0) / (np.float32(2.0) * drawing.sigma * drawing.sigma)
     numbers = height * width
+    block = max(CLEARED_BYTES // (numbers * size), 1)
     for row in range(begin, end):
         back = mirrored[row]
         for c in range(channels):
@@ -178,9 +190,11 @@ def _write_rows(begin, end, points, drawing, target, mirrored, shape, size, fade
             for t in range(frames):
                 plane = ((target[row] * channels + c) * frames + t) * numbers
                 twin = ((back * channels + drawing.mirror[c]) * frames + t) * numbers if back >= 0 else -1
-                clear(volume, plane * size, numbers * size)  # after which the map is in the cache
-                if twin >= 0:
-                    clear(volume, twin * size, numbers * size)
+                if t % block == 0:
+                    some = min(block, frames - t) * numbers * size
+                    clear(memory + plane * size, some)
+                    if twin >= 0:
+                        clear(memory + twin * size, some)
                 page = Page(plane, twin, height, width, size)
                 over = False
                 for m in range(points.shape[1]):
@@ -190,9 +204,9 @@ def _write_rows(begin, end, points, drawing, target, mirrored, shape, size, fade
                         x_end, y_end = points[row, m, t, b, 0], points[row, m, t, b, 1]
                         dx, dy = np.float64(x_end) - x, np.float64(y_end) - y
                         if dx * dx + dy * dy < 1.0:
-                            _spot(volume, page, x, y, score, reach, falloff, over)
+                            _spot(memory, page, x, y, score, reach, falloff, over)
                         else:
-                            _limb(volume, page, x, y, x_end, y_end, value, reach, falloff, fade, over)
+                            _limb(memory, page, x, y, x_end, y_end, value, reach, falloff, fade, over)
                         over = True
 
 
@@ -207,7 +221,7 @@ class Page(NamedTuple):
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _spot(volume, page, x, y, value, reach, falloff, over):  # type: ignore[no-untyped-def]
+def _spot(memory, page, x, y, value, reach, falloff, over):  # type: ignore[no-untyped-def]
     """A Gaussian at x, y."""
     x_0, x_1 = max(int(x - reach), 0), min(int(x + reach) + 1, page.width)
     y_0, y_1 = max(int(y - reach), 0), min(int(y + reach) + 1, page.height)
@@ -220,11 +234,11 @@ def _spot(volume, page, x, y, value, reach, falloff, over):  # type: ignore[no-u
             dy = spread(np.float32(top)) + ramp() - spread(y)
             tall = exp(dy * dy * steepness)
             for i in range(min(LANES, y_1 - top)):
-                _put_row(volume, page, top + i, at, wide * spread(lane(tall, i)), over)
+                _put_row(memory, page, top + i, at, wide * spread(lane(tall, i)), over)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _limb(volume, page, x, y, x_end, y_end, value, reach, falloff, fade, over):  # type: ignore[no-untyped-def]
+def _limb(memory, page, x, y, x_end, y_end, value, reach, falloff, fade, over):  # type: ignore[no-untyped-def]
     """A Gaussian around the segment from x, y to x_end, y_end; nothing where it is below exp(-fade)."""
     x_0, x_1 = max(int(min(x, x_end) - reach), 0), min(int(max(x, x_end) + reach) + 1, page.width)
     y_0, y_1 = max(int(min(y, y_end) - reach), 0), min(int(max(y, y_end) + reach) + 1, page.height)
@@ -252,16 +266,16 @@ def _limb(volume, page, x, y, x_end, y_end, value, reach, falloff, fade, over): 
             past = spread(np.float32(along - length)) + along_ramp
             beyond = maximum(maximum(before, past), nothing)
             lanes = exp((off * off + beyond * beyond) * steepness) * height
-            _put_row(volume, page, y_here, at, only(lanes, at, left, right), over)
+            _put_row(memory, page, y_here, at, only(lanes, at, left, right), over)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _put_row(volume, page, y, at, lanes, over):  # type: ignore[no-untyped-def]
+def _put_row(memory, page, y, at, lanes, over):  # type: ignore[no-untyped-def]
     """Lanes into columns at, at + 1, ... of row y, and into the mirror image."""
     count = min(LANES, page.width)
     row = y * page.width
-    put(volume, page.size, page.plane + row + at, lanes, count, over)
+    put(memory, page.size, page.plane + row + at, lanes, count, over)
     if page.twin >= 0:
         for_all = count == LANES
         image = reverse(lanes) if for_all else turned(lanes, count)
-        put(volume, page.size, page.twin + row + page.width - at - count, image, count, over)
+        put(memory, page.size, page.twin + row + page.width - at - count, image, count, over)

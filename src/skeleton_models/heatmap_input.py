@@ -9,27 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
 from poses.layout import Layout
 from poses.sampling import Convention
-from skeleton_models.augment import NEAREST, NOISE_MEAN, NOISE_SCALE, Augment, Draw, Stream, draw, no_draw
-from skeleton_models.clip_arrays import ClipArrays, ModelBatch, pack
+from skeleton_models.augment import Augment, Draw, Stream, draw, no_draw
+from skeleton_models.clip_arrays import ClipArrays, ModelBatch, PackedClips, pack
 from skeleton_models.frame_sampling import Sampling, test_positions, training_positions
 from skeleton_models.heatmap import UINT8_SCALE, Drawing, joint_drawing, limb_drawing, render
-from skeleton_models.heatmap_crop import CROP_DRAWS, CropRules, map_frame
-from skeleton_models.random_keys import Keys, bits_at, stream_base, uniform, uniform_at
+from skeleton_models.heatmap_crop import CropRules
+from skeleton_models.heatmap_points import PointSetting, map_points
+from skeleton_models.random_keys import Keys, uniform
 
 CUTS: dict[Convention, float] = {"pyskl": 1e-3, "mmaction2": 1e-4}
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "uint8": torch.uint8}
-LONG_SIDE_PX = 1000.0  # of the picture that a 3D clip is projected on
-_CROP, _BLOCK, _JITTER = Stream.BUILDER + 1, np.uint64(Stream.BLOCK), np.uint64(Stream.JITTER)
 
 
 @dataclass(frozen=True)
@@ -167,9 +165,6 @@ class HeatmapInput:
 
     def _points(self, clips: Sequence[ClipArrays], keys: Keys | None) -> NDArray[np.float32]:
         packed = pack(clips, len(self.layout.joints))
-        dimensions, training = packed.xyz.shape[1], keys is not None
-        if dimensions not in (2, 3):
-            raise ValueError(f"clips must have 2 or 3 dimensions, got {dimensions}")
         if keys is None:
             positions = np.concatenate(
                 [
@@ -177,167 +172,41 @@ class HeatmapInput:
                     for n in packed.frames
                 ]
             )
-            drawn = no_draw(len(positions), dimensions, len(self.layout.joints))
-            keys, draws = np.zeros(len(positions), np.uint64), np.empty((len(positions), 0))
-        else:
-            if len(keys) != len(clips):
-                raise ValueError(f"expected one key a clip ({len(clips)}), got {len(keys)}")
-            drawn = draw(self.augment, keys, self.layout, dimensions)
-            positions = training_positions(self.sampling, keys, packed.frames, self.frames, drawn)
-            draws = uniform(keys, _CROP, CROP_DRAWS)
-        points = np.zeros(
-            (len(positions), max(int(packed.persons.max()), 1), self.frames, len(self.layout.joints), 3),
-            np.float32,
-        )
-        size_hw = self.size_hw if training else self.test_size_hw
-        setting = _Setting(
-            mirror=np.array(self.layout.mirror, np.int64),
+            return map_points(packed, positions, no_draw(len(positions), *self._sizes(packed)), None,
+                              self._setting(self.test_size_hw))  # fmt: skip
+        if len(keys) != len(clips):
+            raise ValueError(f"expected one key a clip ({len(clips)}), got {len(keys)}")
+        drawn = self._draw(keys, packed.xyz.shape[1])
+        positions = training_positions(self.sampling, keys, packed.frames, self.frames, drawn)
+        return map_points(packed, positions, drawn, keys, self._setting(self.size_hw))
+
+    def _sizes(self, packed: PackedClips) -> tuple[int, int]:
+        return packed.xyz.shape[1], len(self.layout.joints)
+
+    @cached_property
+    def _only_flips(self) -> bool:
+        return self.augment == Augment(flip_probability=self.augment.flip_probability)
+
+    def _draw(self, keys: Keys, dimensions: int) -> Draw:
+        """`augment.draw`, by a shorter way where clips are only mirrored, as published."""
+        if not self._only_flips or dimensions != 2:
+            return draw(self.augment, keys, self.layout, dimensions)
+        flip = uniform(keys, Stream.FLIP, 1)[:, 0] < self.augment.flip_probability
+        drawn = no_draw(len(keys), dimensions, len(self.layout.joints))
+        drawn.linear[flip, :, 0] *= -1
+        return drawn._replace(flip=flip)
+
+    def _setting(self, size_hw: tuple[int, int]) -> PointSetting:
+        return PointSetting(
+            mirror=self._mirror,
             vertical=2 if self.augment.vertical == "z" else 1,
-            plain=dimensions == 2 and (not training or self.augment == Augment(
-                flip_probability=self.augment.flip_probability)),
-            jitter=drawn.jitter,
+            plain=self._only_flips,
+            yaw=np.deg2rad(self.view_yaw_deg),
             size=np.array([*self.test_size_hw, *size_hw], np.int64),
             rules=self.crop._replace(middle=self.convention == "mmaction2"),
-        )  # fmt: skip
-        if training and not self.random_crop:
-            draws = np.zeros((len(draws), CROP_DRAWS))
-            setting = setting._replace(rules=setting.rules._replace(
-                area_low=1.0, area_high=1.0, aspect_low=1.0, aspect_high=1.0))  # fmt: skip
-        motion = self._motion(drawn, dimensions)
-        _place_clips(packed, len(positions) // len(clips), positions, keys, draws, motion, setting, points)
-        return points
+            random_crop=self.random_crop,
+        )
 
-    def _motion(self, drawn: Draw, dimensions: int) -> _Motion:
-        """The draw without its mirror image, seen from the right side."""
-        linear = drawn.linear.copy()
-        linear[drawn.flip, :, 0] *= -1
-        if dimensions == 3 and self.view_yaw_deg:
-            angle = np.deg2rad(self.view_yaw_deg)
-            depth = 1 if self.augment.vertical == "z" else 2
-            turn = np.eye(3)
-            turn[0, 0] = turn[depth, depth] = np.cos(angle)
-            turn[0, depth], turn[depth, 0] = np.sin(angle), -np.sin(angle)
-            linear = linear @ turn
-        return _Motion(linear, drawn.shift, drawn.perspective, drawn.flip, drawn.keep, drawn.block,
-                       drawn.block_share)  # fmt: skip
-
-
-class _Motion(NamedTuple):
-    """What `augment.Draw` says of each row, for the kernel."""
-
-    linear: NDArray[np.float64]
-    shift: NDArray[np.float64]
-    perspective: NDArray[np.float64]
-    flip: NDArray[np.bool_]
-    keep: NDArray[np.bool_]
-    block: NDArray[np.bool_]
-    block_share: NDArray[np.float64]
-
-
-class _Setting(NamedTuple):
-    """What holds for all rows: size is test height and width, then the maps' height and width."""
-
-    mirror: NDArray[np.int64]
-    vertical: int
-    plain: bool
-    jitter: float
-    size: NDArray[np.int64]
-    rules: CropRules
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _place_clips(packed, views, positions, keys, draws, motion, setting, points):  # type: ignore[no-untyped-def]
-    """Fill points (rows, M, T, V, 3), which are zeros."""
-    box, to, size = np.empty(4), np.empty(4), setting.size
-    for clip in range(len(packed.start)):
-        rows = range(clip * views, (clip + 1) * views)
-        _find_box(clip, rows, packed, positions, motion, setting, box)
-        unit = max(box[2] - box[0], box[3] - box[1])
-        frame_h, frame_w = packed.frame_hw[clip]
-        if packed.xyz.shape[1] == 3:
-            scale = LONG_SIDE_PX / unit if np.isfinite(unit) and unit > 0 else 1.0
-            box *= scale
-            frame_h = frame_w = int(LONG_SIDE_PX)
-        else:
-            scale = 1.0
-        for row in rows:
-            map_frame(
-                box, frame_h, frame_w, size[0], size[1], size[2], size[3], draws[row], setting.rules, to
-            )
-            _place_row(clip, row, scale, packed, positions[row], keys, motion, setting, box, to, points[row])
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _find_box(clip, rows, packed, positions, motion, setting, box):  # type: ignore[no-untyped-def]
-    """The box (4,) around all joints of all persons in the sampled frames of a clip's rows."""
-    box[:2], box[2:] = np.inf, -np.inf
-    joints, frames = len(setting.mirror), packed.frames[clip]
-    for row in rows:
-        for m in range(packed.persons[clip]):
-            for i in range(positions.shape[1]):
-                first = packed.start[clip] + (m * frames + int(positions[row, i])) * joints
-                for at in range(first, first + joints):
-                    if packed.score[at] > 0 and not np.isnan(packed.xyz[at, 0]):
-                        x, y = _seen(packed.xyz[at], motion.linear[row], setting.vertical)
-                        box[0], box[1] = min(box[0], x), min(box[1], y)
-                        box[2], box[3] = max(box[2], x), max(box[3], y)
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _seen(point, linear, vertical):  # type: ignore[no-untyped-def]
-    """X and y in the picture: of a 2D point itself, of a 3D point its orthographic image, y downwards."""
-    if len(point) == 2:
-        return np.float64(point[0]), np.float64(point[1])
-    x, y = 0.0, 0.0
-    for c in range(3):
-        x += linear[0, c] * point[c]
-        y -= linear[vertical, c] * point[c]
-    return x, y
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _place_row(clip, row, scale, packed, position, keys, motion, setting, box, to, points):  # type: ignore[no-untyped-def]
-    """One row of points (M, T, V, 3)."""
-    joints, frames = len(setting.mirror), packed.frames[clip]
-    flip, width = motion.flip[row], setting.size[3]
-    unit = max(box[2] - box[0], box[3] - box[1])
-    middle_x, middle_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    base = stream_base(keys[row], _JITTER)
-    block = stream_base(keys[row], _BLOCK)
-    for i in range(len(position)):
-        blocked = uniform_at(block, np.uint64(i)) < motion.block_share[row]
-        for m in range(packed.persons[clip]):
-            first = packed.start[clip] + (m * frames + int(position[i])) * joints
-            for j in range(joints):
-                at = first + (setting.mirror[j] if flip else j)
-                hidden = not motion.keep[row, j] or (blocked and motion.block[row, j])
-                if hidden or not packed.score[at] > 0 or np.isnan(packed.xyz[at, 0]):
-                    continue
-                x, y = _seen(packed.xyz[at], motion.linear[row], setting.vertical)
-                x, y = x * scale, y * scale
-                if not setting.plain:
-                    x, y = (x - middle_x) / unit, (y - middle_y) / unit
-                    if setting.jitter > 0:
-                        own = at - packed.start[clip]  # not the place in the batch
-                        x += setting.jitter * _noise(bits_at(base, np.uint64(2 * own)))
-                        y += setting.jitter * _noise(bits_at(base, np.uint64(2 * own + 1)))
-                    if packed.xyz.shape[1] == 2:
-                        linear, tilt = motion.linear[row], motion.perspective[row]
-                        near = max(1.0 + tilt[0] * x + tilt[1] * y, NEAREST)
-                        x, y = linear[0, 0] * x + linear[0, 1] * y, linear[1, 0] * x + linear[1, 1] * y
-                        x, y = x / near, y / near
-                    x = (x + motion.shift[row, 0]) * unit + middle_x
-                    y = (y + motion.shift[row, 1]) * unit + middle_y
-                x, y = (x - to[0]) * to[2], (y - to[1]) * to[3]
-                points[m, i, j, 0] = width - x if flip else x
-                points[m, i, j, 1] = y
-                points[m, i, j, 2] = packed.score[at]
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _noise(word):  # type: ignore[no-untyped-def]
-    """One number of `augment.noise`."""
-    low, total = np.uint64(0xFFFF), np.uint64(0)
-    for k in range(4):
-        total += (word >> np.uint64(16 * k)) & low
-    return (np.float64(total) - NOISE_MEAN) * NOISE_SCALE
+    @cached_property
+    def _mirror(self) -> NDArray[np.int64]:
+        return np.array(self.layout.mirror, np.int64)

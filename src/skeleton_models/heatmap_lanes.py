@@ -58,17 +58,17 @@ _mul = _instruction(2, lambda builder, a, b: builder.fmul(a, b))
 maximum = _instruction(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 
 
-@overload(operator.add)  # type: ignore[untyped-decorator]
+@overload(operator.add, inline="always")  # type: ignore[untyped-decorator]
 def _plus(a, b):  # type: ignore[no-untyped-def]
     return (lambda a, b: _add(a, b)) if a is _LANES_TYPE and b is _LANES_TYPE else None
 
 
-@overload(operator.sub)  # type: ignore[untyped-decorator]
+@overload(operator.sub, inline="always")  # type: ignore[untyped-decorator]
 def _minus(a, b):  # type: ignore[no-untyped-def]
     return (lambda a, b: _sub(a, b)) if a is _LANES_TYPE and b is _LANES_TYPE else None
 
 
-@overload(operator.mul)  # type: ignore[untyped-decorator]
+@overload(operator.mul, inline="always")  # type: ignore[untyped-decorator]
 def _times(a, b):  # type: ignore[no-untyped-def]
     return (lambda a, b: _mul(a, b)) if a is _LANES_TYPE and b is _LANES_TYPE else None
 
@@ -122,35 +122,29 @@ def only(typingctx, lanes, at, begin, end):  # type: ignore[no-untyped-def]
     return _LANES_TYPE(_LANES_TYPE, types.int64, types.int64, types.int64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _power_of_two(typingctx, rounded):  # type: ignore[no-untyped-def]
-    """2 to the whole number n, given n + _ROUND."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        n = builder.sub(builder.bitcast(args[0], _V_I32), _whole(int(_ROUND.view(np.int32)) - 127))
-        return builder.bitcast(builder.shl(n, _whole(23)), _V_F32)
-
-    return _LANES_TYPE(_LANES_TYPE), codegen
-
-
 def _whole(number: int) -> ir.Constant:
     return ir.Constant(_V_I32, [number] * LANES)
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def exp(a):  # type: ignore[no-untyped-def]
-    """exp(a) of numbers at most 0, to 1e-7; not below 1e-12, for denormal numbers are slow."""
-    z = maximum(a * spread(np.float32(1.4426950408889634)), spread(np.float32(-40.0)))
-    rounded = z + spread(_ROUND)
-    f = (z - (rounded - spread(_ROUND))) * spread(np.float32(0.6931471805599453))  # -0.35..0.35
-    p = spread(np.float32(1 / 720)) + f * spread(np.float32(1 / 5040))  # of a short Taylor series
-    p = spread(np.float32(1 / 120)) + f * p
-    p = spread(np.float32(1 / 24)) + f * p
-    p = spread(np.float32(1 / 6)) + f * p
-    p = spread(np.float32(0.5)) + f * p
-    p = spread(np.float32(1.0)) + f * p
-    p = spread(np.float32(1.0)) + f * p
-    return p * _power_of_two(rounded)
+def _real(number: float) -> ir.Constant:
+    return ir.Constant(_V_F32, [float(np.float32(number))] * LANES)
+
+
+def _exp(builder: ir.IRBuilder, a: ir.Value) -> ir.Value:
+    """2^n * exp(f): n is a / ln 2 to the nearest whole number, f the rest, -0.35..0.35."""
+    z = builder.fmul(a, _real(1 / np.log(2)))
+    z = builder.select(builder.fcmp_ordered(">", z, _real(-40.0)), z, _real(-40.0))
+    rounded = builder.fadd(z, _real(_ROUND))
+    f = builder.fmul(builder.fsub(z, builder.fsub(rounded, _real(_ROUND))), _real(np.log(2)))
+    p = _real(1 / 5040)
+    for coefficient in (1 / 720, 1 / 120, 1 / 24, 1 / 6, 0.5, 1.0, 1.0):  # the Taylor series is short
+        p = builder.fadd(_real(coefficient), builder.fmul(f, p))
+    n = builder.sub(builder.bitcast(rounded, _V_I32), _whole(int(_ROUND.view(np.int32)) - 127))
+    return builder.fmul(p, builder.bitcast(builder.shl(n, _whole(23)), _V_F32))
+
+
+# exp(a) of numbers at most 0, to 1e-7; not below 1e-12, for denormal numbers are slow.
+exp = _instruction(1, _exp)
 
 
 def _numbers(builder: ir.IRBuilder, value: ir.Value, size: int) -> ir.Value:
@@ -197,23 +191,19 @@ def _put(builder: ir.IRBuilder, place: ir.Value, value: ir.Value, size: int, cou
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def put(typingctx, volume, size, at, lanes, count, over):  # type: ignore[no-untyped-def]
-    """Write the first `count` lanes, values in 0..1, into a volume.
+def put(typingctx, memory, size, at, lanes, count, over):  # type: ignore[no-untyped-def]
+    """Write the first `count` lanes (1..LANES), values in 0..1, into a volume.
 
-    Args:
-        volume: all its bytes, 1D.
-        size: bytes of a number: 4 for float32, 2 for float16, 1 for uint8 (255 times the value). Numbers
-            from 0 up are in the order of their bits.
-        at: place of lane 0, in numbers.
-        lanes: the values.
-        count: 1..LANES.
-        over: keep what is higher there; if false, all of it may be overwritten.
+    `memory` is the address of its first byte (an array would be counted as referenced at every call), `size`
+    the bytes of a number: 4 for float32, 2 for float16, 1 for uint8, which holds 255 times the value; numbers
+    from 0 up are in the order of their bits. `at` is the place of lane 0, in numbers. With `over`, what is
+    higher there stays; without, all of it may be overwritten.
     """
-    given = types.void(volume, types.int64, types.int64, _LANES_TYPE, types.int64, types.boolean)
+    given = types.void(*(types.int64,) * 3, _LANES_TYPE, types.int64, types.boolean)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        place = builder.gep(data, [builder.mul(args[1], args[2])])
+        address = builder.add(args[0], builder.mul(args[1], args[2]))
+        place = builder.inttoptr(address, ir.IntType(8).as_pointer())
         end = builder.append_basic_block("written")
         switch = builder.switch(args[1], end)
         for bytes_each in (4, 2, 1):
@@ -255,15 +245,14 @@ def turned(typingctx, lanes, count):  # type: ignore[no-untyped-def]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def clear(typingctx, volume, begin, count):  # type: ignore[no-untyped-def]
-    """Zero `count` bytes of a volume's bytes from `begin`."""
+def clear(typingctx, address, count):  # type: ignore[no-untyped-def]
+    """Zero `count` bytes from an address."""
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        cgutils.memset(builder, builder.gep(data, [args[1]]), args[2], 0)
+        cgutils.memset(builder, builder.inttoptr(args[0], ir.IntType(8).as_pointer()), args[1], 0)
         return context.get_dummy_value()
 
-    return types.void(volume, types.int64, types.int64), codegen
+    return types.void(types.int64, types.int64), codegen
 
 
 def evaluated(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
