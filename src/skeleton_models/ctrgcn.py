@@ -109,10 +109,14 @@ class TopologyRefinement(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels)
         self.down = None if in_channels == out_channels else TemporalConvolution(in_channels, out_channels, 1)
 
+    def each_subset(self) -> list[Subset]:
+        """One per graph."""
+        return [subset for subset in self.subsets if isinstance(subset, Subset)]
+
     def refined(self, x: Tensor) -> Tensor:
         """(P, C, T, V) to (K, C' * P, V, V): each channel's own graphs of each person."""
         p, c, _, v = x.shape
-        subsets, k = list(self.subsets), len(self.graph)
+        subsets, k = self.each_subset(), len(self.graph)
         mean = x.mean(2).transpose(0, 1).reshape(c, p * v)
         sides = [getattr(subset, side) for side in ("left", "right") for subset in subsets]
         weight = torch.cat([conv.weight for conv in sides]).flatten(1)  # (2 K R, C)
@@ -124,7 +128,8 @@ class TopologyRefinement(nn.Module):
         graph = self.graph.to(relation.dtype)[:, None, None].expand(k, 1, p, v, v)
         rows = torch.cat([relation, one, graph], 1).flatten(2)  # (K, R + 2, P V V)
         expand = torch.stack([subset.expand.weight.flatten(1) for subset in subsets])  # (K, C', R)
-        offset = torch.stack([subset.expand.bias for subset in subsets]).unsqueeze(2)  # (K, C', 1)
+        offset = torch.stack([subset.expand.bias for subset in subsets if subset.expand.bias is not None])
+        offset = offset.unsqueeze(2)  # (K, C', 1)
         expand = torch.cat([torch.cat([expand, offset], 2) * self.alpha, torch.ones_like(offset)], 2)
         return torch.bmm(expand, rows).view(k, -1, v, v)
 
@@ -134,8 +139,9 @@ class TopologyRefinement(nn.Module):
         graphs = self.refined(x)
         if self.transposed:
             graphs = graphs.transpose(2, 3)
-        weight = torch.cat([subset.features.weight for subset in self.subsets]).flatten(1)  # (K C', C)
-        bias = torch.stack([subset.features.bias for subset in self.subsets])  # (K, C')
+        layers = [subset.features for subset in self.each_subset()]
+        weight = torch.cat([layer.weight for layer in layers]).flatten(1)  # (K C', C)
+        bias = torch.stack([layer.bias for layer in layers if layer.bias is not None])  # (K, C')
         rows = x.permute(0, 2, 3, 1).reshape(p * t * v, c)  # the same memory
         features = torch.mm(weight, rows.t()).view(len(graphs), -1, t, v)  # (K, C' P, T, V), biases left out
         # A feature's bias reaches a joint as often as the joint's graph weighs: the same in every frame.

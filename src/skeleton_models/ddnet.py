@@ -64,26 +64,10 @@ class FrameConvolution(nn.Module):
         weight = self.conv.weight.unsqueeze(-1)  # as two-dimensional: such convolutions know channels-last
         y = functional.conv2d(x, weight, padding=(self.conv.kernel_size[0] // 2, 0))
         if self.norm == "channels":
-            y = self._over_channels(y)
+            y = _batch_norm(self.bn, y)
         else:
             y = self.bn(y.squeeze(3).transpose(1, 2)).transpose(1, 2).unsqueeze(3)
         return functional.leaky_relu(y, 0.2)
-
-    def _over_channels(self, y: Tensor) -> Tensor:
-        """The batch norm on four axes, where it is quick in channels-last memory."""
-        bn = self.bn
-        if self.training and bn.num_batches_tracked is not None:
-            bn.num_batches_tracked.add_(1)
-        return functional.batch_norm(
-            y,
-            bn.running_mean,
-            bn.running_var,
-            bn.weight,
-            bn.bias,
-            self.training,
-            bn.momentum or 0.0,
-            bn.eps,
-        )
 
 
 class HiddenLayer(nn.Module):
@@ -96,7 +80,20 @@ class HiddenLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(P, F) to (P, F')."""
-        return functional.leaky_relu(self.bn(self.linear(x)), 0.2)
+        return functional.leaky_relu(_batch_norm(self.bn, self.linear(x)), 0.2)
+
+
+def _batch_norm(bn: nn.BatchNorm1d, y: Tensor) -> Tensor:
+    """(P, C, ...) to the same, also on four axes, where it is quick in channels-last memory.
+
+    A channel's only value has no deviation: it is normalised by the running statistics, in training too.
+    """
+    training = bn.training and y.numel() > y.shape[1]
+    if training and bn.num_batches_tracked is not None:
+        bn.num_batches_tracked.add_(1)
+    return functional.batch_norm(
+        y, bn.running_mean, bn.running_var, bn.weight, bn.bias, training, bn.momentum or 0.0, bn.eps
+    )
 
 
 class DDNet(SkeletonModel):
@@ -191,6 +188,8 @@ class DDNet(SkeletonModel):
                 f"C = {self.in_channels}, got {tuple(x.shape)}"
             )
         persons, clip = gather_persons(x, present)  # (P, T, V, C)
+        if clip is not None and not len(clip):
+            return self.features_of_nobody(x)
         pose = persons.flatten(2)  # (P, T, V C)
         half = frames // 2
         jcd = self._stream(self.jcd, _convolvable(self._distances(persons)))

@@ -98,6 +98,8 @@ class InputNorm(nn.BatchNorm1d):
         """
         if not self.per_person:
             rows, clip = gather_persons(x, present)  # (P, T, V, C)
+            if clip is not None and not len(clip):
+                return rows, clip
             return self(rows.flatten(2).flatten(0, 1)).view(rows.shape), clip
         if present is not None:
             raise ValueError("data_bn='MVC' computes every person: pass present=None, or take data_bn='VC'")
@@ -153,6 +155,8 @@ class GraphNetwork(SkeletonModel):
     ) -> Tensor:
         """(N, M, T, V, C) to (N, num_features); see `SkeletonModel`. Position is not used."""
         rows, clip = self.data_bn.normalise(x, present)  # (P, T, V, C)
+        if clip is not None and not len(clip):
+            return self.features_of_nobody(x)
         y = self.run_blocks(rows.permute(0, 3, 1, 2))  # (P, num_features, T', V)
         return mean_over_persons(y.mean((2, 3)), clip, x.shape[0])
 

@@ -27,7 +27,14 @@ from torch import Tensor, nn
 
 from poses.layout import Layout
 from skeleton_models.checkpoint import NameRules
-from skeleton_models.person_tokens import DropPath, FeedForward, HalveFrames, PersonTokens, Stem
+from skeleton_models.person_tokens import (
+    DropPath,
+    FeedForward,
+    HalveFrames,
+    PersonTokens,
+    Stem,
+    drop_path_rates,
+)
 
 
 class MotionFeatures(nn.Module):
@@ -262,7 +269,7 @@ class MMN(PersonTokens):
         joints = persons * len(layout.joints)
         self.frame_multiple = 2 ** (len(depths) - 1)
         self.stem = Stem(in_channels, channels, joints)
-        rates = iter(torch.linspace(0.0, drop_path, sum(depths)).tolist())
+        rates = iter(drop_path_rates(drop_path, depths))
         self.scales = nn.ModuleList(
             nn.Sequential(
                 *(

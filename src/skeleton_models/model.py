@@ -37,7 +37,7 @@ class SkeletonModel(nn.Module):
         Args:
             x: (N, M, T, V, C) for graphs, (N, C, T, H, W) for heatmaps.
             present: (N, M) bool, the persons to compute; None computes all M, padded ones as well, as the
-                published code does. Heatmap networks ignore it.
+                published code does. Features of a clip without persons are zeros. Heatmap networks ignore it.
             position: (N, T) float in -1..1, each frame's place in its clip; None where a network has none
                 or the frames are evenly spread.
 
@@ -52,6 +52,16 @@ class SkeletonModel(nn.Module):
     @abstractmethod
     def reset_classifier(self, num_classes: int) -> None:
         """A new last layer with fresh weights, for `num_classes` classes."""
+
+    def features_of_nobody(self, x: Tensor) -> Tensor:
+        """(N, num_features) zeros for a batch x in which no person is present, since no layer has a row.
+
+        In training every parameter gets a gradient, zero: processes that train together wait for each one's.
+        """
+        features = x.new_zeros(len(x), self.num_features)
+        if not (self.training and torch.is_grad_enabled()):
+            return features
+        return features + 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
 
     def forward_head(self, features: Tensor) -> Tensor:
         """(N, num_features) to logits (N, num_classes)."""
@@ -71,9 +81,10 @@ def gather_persons(x: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | 
         present: (N, M) bool, or None for all.
 
     Returns:
-        (P, ...), and (P,) int64, the clip of each; None where all N * M are computed.
+        (P, ...), and (P,) int64, the clip of each; None where all N * M are computed. P may be 0, for which
+        there is `SkeletonModel.features_of_nobody`.
     """
-    if present is None or x.shape[1] == 1:
+    if present is None or (x.shape[1] == 1 and bool(present.all())):
         return x.flatten(0, 1), None  # (N * M, ...)
     clip, person = present.nonzero(as_tuple=True)
     return x[clip, person], clip
@@ -88,7 +99,7 @@ def mean_over_persons(features: Tensor, clip: Tensor | None, clips: int) -> Tens
         clips: N.
     """
     if clip is None:
-        return features.unflatten(0, (clips, -1)).mean(1)
+        return features.reshape(clips, -1, features.shape[1]).mean(1)
     total = features.new_zeros(clips, features.shape[1]).index_add(0, clip, features)
     count = torch.bincount(clip, minlength=clips).clamp(min=1)
     return total / count[:, None]

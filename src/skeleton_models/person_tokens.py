@@ -32,6 +32,12 @@ class DropPath(nn.Module):
         return x * (mask.to(x.dtype) / kept)
 
 
+def drop_path_rates(last: float, depths: Sequence[int]) -> list[float]:
+    """Of each block of stages that deep: from 0 at the first block linearly to `last` at the last."""
+    blocks = sum(depths)
+    return [last * block / max(blocks - 1, 1) for block in range(blocks)]
+
+
 class FeedForward(nn.Sequential):
     """Two linear layers with a GELU between; `width` is the hidden one."""
 
@@ -135,12 +141,12 @@ class PersonTokens(SkeletonModel):
                     f"got {m} persons; let the input give {self.persons}, or build it with persons=1"
                 )
             return self.person_features(x.transpose(1, 2).flatten(2, 3), position)  # from (N, T, M * V, C)
-        x, clip = gather_persons(x, present)  # (P, T, V, C)
+        rows, clip = gather_persons(x, present)  # (P, T, V, C)
         if clip is not None and not len(clip):
-            return x.new_zeros(n, self.num_features)
+            return self.features_of_nobody(x)
         if position.shape[0] > 1:
             position = position.repeat_interleave(m, dim=0) if clip is None else position[clip]  # (P, T)
-        return mean_over_persons(self.person_features(x, position), clip, n)
+        return mean_over_persons(self.person_features(rows, position), clip, n)
 
     def forward_head(self, features: Tensor) -> Tensor:
         """(N, num_features) to logits, after dropout."""

@@ -224,6 +224,8 @@ class SGN(SkeletonModel):
         if tuple(x.shape[2:]) != expected:
             raise ValueError(f"SGN expects (N, M, T, V, C) with T, V, C = {expected}, got {tuple(x.shape)}")
         persons, clip = gather_persons(x, present)  # (P, T, V, C)
+        if clip is not None and not len(clip):
+            return self.features_of_nobody(x)
         position_part = self.joint_embed(self._normalised(self.joint_norm, persons))  # (P, width, T, V)
         velocity_part = self.velocity_embed(self._normalised(self.velocity_norm, self._velocity(persons)))
         moving = position_part + velocity_part

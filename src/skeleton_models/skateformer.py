@@ -21,7 +21,14 @@ from torch import Tensor, nn
 
 from poses.layout import Layout
 from skeleton_models.checkpoint import NameRules
-from skeleton_models.person_tokens import DropPath, FeedForward, HalveFrames, PersonTokens, Stem
+from skeleton_models.person_tokens import (
+    DropPath,
+    FeedForward,
+    HalveFrames,
+    PersonTokens,
+    Stem,
+    drop_path_rates,
+)
 from skeleton_models.skate_partition import JointPartition, joint_partition
 
 
@@ -227,7 +234,7 @@ class SkateFormer(PersonTokens):
         joints = persons * len(slots.order)
         self.frame_multiple = frames * 2 ** (len(depths) - 1)
         self.stem = Stem(in_channels, channels[0], joints)
-        rates = torch.linspace(0.0, drop_path, sum(depths)).tolist()
+        rates = drop_path_rates(drop_path, depths)
         self.stages = nn.ModuleList()
         for index, (depth, width) in enumerate(zip(depths, channels, strict=True)):
             halve = HalveFrames(channels[index - 1], width, kernel) if index else nn.Identity()

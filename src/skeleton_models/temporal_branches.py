@@ -47,7 +47,7 @@ class TemporalBranches(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(P, C, T, V) to (P, C', ceil(T / stride), V)."""
         narrow = torch.relu(merged_pointwise(x, list(self.reduce), list(self.reduce_bn)))
-        *parts, pooled = narrow.split(self.width, 1)
+        *parts, pooled = torch.split(narrow, self.width, 1)
         outputs = [conv(part) for conv, part in zip(self.dilated, parts, strict=True)]
         joined = torch.cat([*outputs, self.pool(pooled), self.pointwise(x)], 1)
         return merged_batch_norm(joined, list(self.join_bn))

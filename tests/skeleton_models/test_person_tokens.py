@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from skeleton_models.person_tokens import DropPath, HalveFrames, Stem
+from skeleton_models.person_tokens import DropPath, HalveFrames, Stem, drop_path_rates
 
 
 def test_drop_path_leaves_out_whole_branches_and_keeps_their_mean() -> None:
@@ -21,6 +21,11 @@ def test_drop_path_leaves_out_whole_branches_and_keeps_their_mean() -> None:
 def test_drop_path_is_the_identity_in_evaluation() -> None:
     x = torch.randn(5, 2)
     assert DropPath(0.9).eval()(x) is x
+
+
+def test_drop_path_grows_linearly_over_all_stages() -> None:
+    assert drop_path_rates(0.3, (2, 2)) == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    assert drop_path_rates(0.3, (1,)) == [0.0]
 
 
 def test_the_stem_adds_sinusoids_of_the_position_times_the_joints_vectors() -> None:

@@ -4,86 +4,101 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.skeleton_models.graph_checks import shake
+from tests.skeleton_models.tiny import GRAPH, HEATMAP, fitting, tiny
 
 from poses.layout import get_layout
-from skeleton_models.zoo import MODELS, create_model, list_models, published_names
+from skeleton_models.zoo import MODELS, create_model, list_models, model_options, published_names
 
-FRAMES = {"sgn": 20, "skateformer": 64, "skateformer_small": 64, "mmn": 64}
-LAYOUTS = ("coco17", "nwucla20", "coco_wholebody133/micro44")
-PERSONS = ("skateformer", "skateformer_small", "mmn", "sgn")
-GRAPH = [n for n in list_models() if not n.startswith(("posec3d", "rgbpose"))]
-HEATMAP = [n for n in list_models() if n not in GRAPH]
+LAYOUTS = ("coco17", "nwucla20", "coco_wholebody133/micro44", "coco_wholebody133/hands")
 
 
-def _model(name: str, layout: str = "coco17", in_channels: int | None = 3, **options):
-    torch.manual_seed(0)
-    return create_model(name, num_classes=7, layout=layout, in_channels=in_channels, **options)
-
-
-def _input(name: str, layout: str, persons: int = 1, channels: int = 3, clips: int = 2) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(1)
-    shape = (clips, persons, FRAMES.get(name, 16), len(get_layout(layout).joints), channels)
-    return torch.randn(shape, generator=generator)
+def everybody(name: str) -> dict[str, int]:
+    """Options under which all persons of a clip are computed together, where a network has them."""
+    return {"persons": 3} if "persons" in model_options(name) else {}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", GRAPH)
-def test_graph_networks_take_every_layout_and_confidence(name, layout) -> None:
-    model = _model(name, layout, in_channels=4)
-    x = _input(name, layout, channels=4)
-    with torch.no_grad():
-        features = model.eval().forward_features(x)
-        assert features.shape == (2, model.num_features)
-        logits = model(x)
-    assert logits.shape == (2, 7) and torch.isfinite(logits).all()
-    torch.testing.assert_close(model.forward_head(features), logits)
+def test_graph_networks_take_every_layout_number_of_persons_and_confidence(name: str, layout: str) -> None:
+    for channels, options in ((4, {}), (3, everybody(name))):
+        model = tiny(name, layout, channels, **options)
+        x = fitting(name, layout, persons=3, channels=channels)
+        with torch.no_grad():
+            features = model.eval().forward_features(x)
+            assert features.shape == (2, model.num_features)
+            logits = model(x)
+        assert logits.shape == (2, 7) and torch.isfinite(logits).all()
+        torch.testing.assert_close(model.forward_head(features), logits)
 
 
 @pytest.mark.parametrize("name", GRAPH)
-def test_absent_persons_change_nothing(name) -> None:
-    model = _model(name).eval()
-    x = _input(name, "coco17", persons=2)
-    x[0, 1] = 0
-    present = torch.tensor([[True, False], [True, True]])
+def test_absent_persons_are_never_computed(name: str) -> None:
+    model = tiny(name)
+    shake(model)
+    x = fitting(name, clips=3, persons=2)
+    position = torch.rand(3, 8, generator=torch.Generator().manual_seed(2)).sort(1).values
+    present = torch.tensor([[True, True], [False, True], [False, False]])
+    poisoned = torch.where(present[..., None, None, None], x, torch.nan)
     with torch.no_grad():
-        masked = model(x, present)
-        noisy = x.clone()
-        noisy[0, 1] = 100.0  # never looked at
-        torch.testing.assert_close(model(noisy, present), masked)
-        torch.testing.assert_close(model(x[:1, :1]), masked[:1], rtol=1e-4, atol=1e-5)
-        one_empty = model(x, torch.tensor([[False, False], [True, True]]))
-    torch.testing.assert_close(one_empty[1:], masked[1:], rtol=1e-4, atol=1e-5)
-    assert torch.isfinite(one_empty).all()
+        features = model.eval().forward_features(poisoned, present, position)
+        close = {"rtol": 1e-4, "atol": 1e-5 * features.abs().max().item()}
+        both = model.forward_features(x[:1], None, position[:1])
+        torch.testing.assert_close(features[:1], both, **close)
+        second = model.forward_features(x[1:2, 1:], None, position[1:2])
+        torch.testing.assert_close(features[1:2], second, **close)
+    assert not features[2].any()
+    assert model.train()(poisoned, present, position).isfinite().all()
+
+
+@pytest.mark.parametrize("persons", [1, 2])
+@pytest.mark.parametrize("name", GRAPH)
+def test_a_batch_without_persons_has_features_of_zero(name: str, persons: int) -> None:
+    model = tiny(name)
+    x = torch.full_like(fitting(name, persons=persons), torch.nan)
+    nobody = torch.zeros(2, persons, dtype=torch.bool)
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    for mode in (False, True):
+        assert torch.equal(model.train(mode).forward_features(x, nobody), torch.zeros(2, model.num_features))
+        expected = model.eval().forward_head(torch.zeros(2, model.num_features))
+        torch.testing.assert_close(model.eval()(x, nobody), expected)
+    model.train()(x, nobody).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", GRAPH)
+def test_trains_on_one_person(name: str) -> None:
+    model = tiny(name).train()
+    present = torch.tensor([[False, False], [False, True]])
+    model(fitting(name, persons=2), present).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
 @pytest.mark.parametrize("name", HEATMAP)
 @pytest.mark.parametrize("with_limbs", [False, True])
-def test_heatmap_networks_take_joints_or_limbs(name, with_limbs) -> None:
+def test_heatmap_networks_take_joints_or_limbs(name: str, with_limbs: bool) -> None:
     layout = get_layout("nwucla20")
-    channels = len(layout.limbs if with_limbs else layout.joints)
-    model = _model(name, "nwucla20", None, with_limbs=with_limbs).eval()
-    x = torch.rand(2, channels, 8, 16, 16, generator=torch.Generator().manual_seed(1))
+    model = tiny(name, "nwucla20", with_limbs=with_limbs).eval()
+    x = torch.rand(2, len(layout.limbs if with_limbs else layout.joints), 8, 16, 16)
     with torch.no_grad():
         assert model(x).shape == (2, 7)
         assert model.forward_features(x).shape == (2, model.num_features)
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_same_seed_same_weights_and_gradients_reach_them_all(name) -> None:
-    model, again = (_model(name, in_channels=3 if name in GRAPH else 17).train() for _ in range(2))
+def test_same_seed_same_weights_and_gradients_reach_them_all(name: str) -> None:
+    model, again = (tiny(name).train() for _ in range(2))
     for (key, tensor), other in zip(model.state_dict().items(), again.state_dict().values(), strict=True):
         assert torch.equal(tensor, other), key
-    x = _input(name, "coco17") if name in GRAPH else torch.rand(2, 17, 8, 16, 16)
-    torch.manual_seed(3)
-    model(x).square().sum().backward()
+    model(fitting(name)).square().sum().backward()
     without = [key for key, parameter in model.named_parameters() if parameter.grad is None]
     assert not without
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_a_new_classifier_leaves_the_rest_alone(name) -> None:
-    model = _model(name, in_channels=3 if name in GRAPH else 17).eval()
-    x = _input(name, "coco17") if name in GRAPH else torch.rand(2, 17, 8, 16, 16)
+def test_a_new_classifier_leaves_the_rest_alone(name: str) -> None:
+    model, x = tiny(name).eval(), fitting(name)
     with torch.no_grad():
         before = model.forward_features(x)
         model.reset_classifier(5)
@@ -93,8 +108,13 @@ def test_a_new_classifier_leaves_the_rest_alone(name) -> None:
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_every_network_knows_published_names(name) -> None:
+def test_default_sizes_are_built_and_names_are_known(name: str) -> None:
+    with torch.device("meta"):
+        model = create_model(name, num_classes=60, layout="ntu25")
     assert published_names(name)
+    assert model.num_classes == 60 and model.num_features > 64
+    assert {"num_classes", "layout", "in_channels", "options"}.isdisjoint(model_options(name))
+    assert any("dropout" in option for option in model_options(name))
 
 
 def test_names_are_those_of_the_functions_and_patterns_find_them() -> None:
@@ -103,10 +123,31 @@ def test_names_are_those_of_the_functions_and_patterns_find_them() -> None:
     assert list_models("nothing*") == []
 
 
-def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="nearest: ctrgcn"):
-        create_model("ctrgnc", num_classes=2, layout="coco17")
-    with pytest.raises(ValueError, match="nearest: coco17"):
-        create_model("ctrgcn", num_classes=2, layout="coco71")
-    with pytest.raises(TypeError, match="colour"):
-        create_model("stgcn", num_classes=2, layout="coco17", colour=3)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "ctrgnc"}, "unknown model 'ctrgnc'; nearest: ctrgcn"),
+        ({"name": "zzz"}, "unknown model 'zzz'; known: aagcn, agcn, ctrgcn"),
+        ({"layout": "coco71"}, "nearest: coco17"),
+        ({"layout": 17}, "layout: expected a Layout or a layout's name, got int"),
+        ({"num_classes": 0}, "ctrgcn: num_classes must be a whole number of at least 1, got 0"),
+        ({"num_classes": "7"}, "ctrgcn: num_classes must be a whole number of at least 1, got '7'"),
+        ({"in_channels": 0}, "ctrgcn: in_channels must be a whole number of at least 1, got 0"),
+        ({"convetion": "pyskl"}, "did you mean 'convention'[?] it takes dropout, temporal_dropout, conv"),
+        ({"colour": 3}, "ctrgcn has no option 'colour'; it takes dropout"),
+        ({"convention": "PYSKL"}, "ctrgcn: convention must be one of 'original', 'pyskl', got 'PYSKL'"),
+        ({"inflate_stages": (12,)}, r"inflate_stages and down_stages must lie in 2\.\.10"),
+    ],
+)
+def test_what_does_not_exist_is_refused_and_what_does_is_named(
+    wrong: dict[str, object], message: str
+) -> None:
+    given = {"name": "ctrgcn", "num_classes": 2, "layout": "coco17", **wrong}
+    with pytest.raises(ValueError, match=message):
+        create_model(given.pop("name"), **given)
+
+
+def test_a_choice_may_be_none_where_the_network_says_so() -> None:
+    tiny("stgcn", adaptive=None)
+    with pytest.raises(ValueError, match="'init', 'offset', 'importance', None, got 'none'"):
+        tiny("stgcn", adaptive="none")
