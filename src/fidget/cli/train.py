@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +96,11 @@ def _protocol(name: str, poses: Path) -> Protocol:
 
 
 def _train(args: argparse.Namespace, recipe: Recipe, protocol: Protocol, output: Path) -> dict[str, Any]:
-    from fidget.training.loop import Machines, train
+    from fidget.training.loop import train
+    from fidget.training.run import Machines
 
     machines = Machines(args.device, args.devices, args.nodes)
-    return train(recipe, args.poses, protocol, output, machines, args.checkpoint, _say)
+    return train(recipe, args.poses, protocol, output, machines, args.checkpoint, _say, sys.stderr)
 
 
 def _say(line: str) -> None:

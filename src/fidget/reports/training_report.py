@@ -33,7 +33,8 @@ def write_training_report(run: Path) -> Path:
     recipe = (run / "recipe.toml").read_text(encoding="utf-8")
     with open(run / "metrics.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    scores = {path.stem: read_scores(path) for path in sorted((run / "scores").glob("*.parquet"))}
+    files = sorted((run / "scores").glob("*.parquet"))
+    scores = {path.stem: read_scores(path) for path in files if path.stem in summary}
     measured = scores.get("test", scores.get("val"))
     css = (resources.files("fidget.reports") / "training_report.css").read_text(encoding="utf-8")
     title = f"{summary['recipe']} on {summary['protocol']}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -44,3 +47,17 @@ class AveragedWeights:
         self.steps = steps
         for name, tensor in state.items():
             self.state[name].copy_(tensor)
+
+
+@contextmanager
+def holding(network: nn.Module, average: AveragedWeights | None) -> Iterator[None]:
+    """Inside, the network holds the averaged weights, where there are any; afterwards its own again."""
+    if average is None:
+        yield
+        return
+    kept = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    network.load_state_dict(average.state)
+    try:
+        yield
+    finally:
+        network.load_state_dict(kept)

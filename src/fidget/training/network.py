@@ -42,14 +42,12 @@ class ActionNetwork(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities (N, A), and features as label embeddings (N, E) or None.
 
-        `x` may be uint8, 255 for 1, or half precision; it becomes float32 here, on the model's device.
+        Volumes may be uint8, 255 for 1, or half precision: heatmap models scale them on their own device.
         """
-        if x.dtype == torch.uint8:
-            x = x.float() / 255
         if present is not None and present.shape[1] > 1 and not bool(present.any()):
             features = x.new_zeros(len(x), self.model.num_features)  # nobody in the whole batch
         else:
-            features = self.model.forward_features(x.float(), present, position)
+            features = self.model.forward_features(x, present, position)
         log_probs = action_log_probs(self.model.forward_head(features), self.group_of)
         return log_probs, self.embed(features) if self.embed is not None else None
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol as Interface
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from fidget.training.builders import InputBuilder
 from fidget.training.data import ClipSet, PoseClips
 from fidget.training.loader import Prefetcher
-from skeleton_models.clip_arrays import ClipArrays, ModelBatch
-from skeleton_models.random_keys import Keys
+from skeleton_models.clip_arrays import ModelBatch
 
 
-class InputBuilder(Interface):
-    """What turns clips into a network's input: `GraphInput` or `HeatmapInput`."""
+class _Job(NamedTuple):
+    """Clips of a split, and which temporal clips of them: all, or some of one clip's."""
 
-    def batch(self, clips: Sequence[ClipArrays], keys: Keys | None) -> ModelBatch:
-        """One batch; `keys` None is evaluation."""
+    clips: slice
+    first: int
+    last: int
 
 
 def predict(
@@ -36,8 +36,8 @@ def predict(
 ) -> NDArray[np.float32]:
     """Probabilities (N, A) of a split's clips: the mean of the softmax over the views of each.
 
-    Every process takes its share of the batches; each ends up with all. Views are averaged batch by batch:
-    memory depends on `views_at_once`, not on the number of clips or test clips.
+    Every process takes its share of the batches; each ends up with all. The network never gets more than
+    `views_at_once` rows: several clips share a batch, or one clip's views are made and computed part by part.
 
     Args:
         fabric: whose processes share the work.
@@ -46,32 +46,61 @@ def predict(
         builder: makes the input; evaluation has no augmentation.
         clips: where poses are read.
         clip_set: which, N of them.
-        views_at_once: rows of a batch, at least those of one clip.
+        views_at_once: rows of a batch, at most.
         actions: A.
         prefetch: batches made ahead.
     """
-    views = builder.batch([clips.read(clip_set.clip_ids[0])], None).views
-    step = max(1, views_at_once // views)
-    starts = range(0, len(clip_set), step)[fabric.global_rank :: fabric.world_size]
-    probabilities = torch.zeros(len(clip_set), actions, device=fabric.device)
+    jobs = _jobs(len(clip_set), builder, views_at_once)[fabric.global_rank :: fabric.world_size]
+    total = torch.zeros(len(clip_set), actions, device=fabric.device)
 
     def make(number: int) -> ModelBatch:
-        chosen = clip_set.clip_ids[starts[number] : starts[number] + step]
-        return builder.batch([clips.read(clip_id) for clip_id in chosen], None)
+        job = jobs[number]
+        arrays = [clips.read(clip_id) for clip_id in clip_set.clip_ids[job.clips]]
+        if job.last - job.first == builder.test_clips:
+            return builder.batch(arrays, None)
+        return builder.part(arrays[0], job.first, job.last)
 
     if fabric.world_size > 1:
         for tensor in network.state_dict().values():
             torch.distributed.broadcast(tensor, 0)
     network.eval()
-    with Prefetcher(make, len(starts), prefetch) as batches, torch.inference_mode(), fabric.autocast():
-        for start, batch in zip(starts, batches, strict=True):
-            moved = batch.to(fabric.device, non_blocking=True)
-            log_probs, _ = network(moved.x, moved.present, moved.position)  # (n * views, A)
-            mean = log_probs.float().exp().unflatten(0, (-1, moved.views)).mean(1)  # (n, A)
-            probabilities[start : start + len(mean)] = mean
+    with Prefetcher(make, len(jobs), prefetch) as batches, torch.inference_mode(), fabric.autocast():
+        for job, made in zip(jobs, batches, strict=True):
+            batch = builder.finish(made.to(fabric.device, non_blocking=True))
+            total[job.clips] += _summed(network, batch, views_at_once)
     if fabric.world_size > 1:
-        probabilities = fabric.all_reduce(probabilities, reduce_op="sum")
-    return probabilities.cpu().numpy()
+        reduced = fabric.all_reduce(total, reduce_op="sum")
+        assert isinstance(reduced, Tensor)
+        total = reduced
+    mean: NDArray[np.float32] = (total / (builder.test_clips * builder.flips)).cpu().numpy()
+    return mean
+
+
+def _jobs(clips: int, builder: InputBuilder, views_at_once: int) -> list[_Job]:
+    """Whole clips as long as one clip's views fit, else parts of one clip's temporal clips."""
+    views = builder.test_clips * builder.flips
+    if views <= views_at_once:
+        step = views_at_once // views
+        return [_Job(slice(n, min(n + step, clips)), 0, builder.test_clips) for n in range(0, clips, step)]
+    step = max(1, views_at_once // builder.flips)
+    return [
+        _Job(slice(n, n + 1), first, min(first + step, builder.test_clips))
+        for n in range(clips)
+        for first in range(0, builder.test_clips, step)
+    ]
+
+
+def _summed(network: nn.Module, batch: ModelBatch, views_at_once: int) -> Tensor:
+    """(n, A): probabilities summed over the views of each clip."""
+    found = []
+    for begin in range(0, len(batch.x), views_at_once):
+        rows = slice(begin, begin + views_at_once)
+        present = None if batch.present is None else batch.present[rows]
+        position = None if batch.position is None else batch.position[rows]
+        log_probs, _ = network(batch.x[rows], present, position)  # (rows, A)
+        found.append(log_probs.float().exp())
+    together = torch.cat(found)  # (n * views, A)
+    return together.view(-1, batch.views, together.shape[1]).sum(1)
 
 
 def measures(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, float]:

@@ -44,20 +44,20 @@ def _with_fields_of(settings: type, base: type[BaseModel], without: tuple[str, .
     """A table with the fields of a settings dataclass, so that a new setting is a recipe's key at once."""
     hints = typing.get_type_hints(settings)
     keys: dict[str, Any] = {}
+    make_table: Any = create_model  # its overloads take no keys that are made here
     for entry in fields(settings):
         kind = hints[entry.name]
         if entry.name in without:
             continue
         if hasattr(kind, "_field_defaults"):  # a NamedTuple becomes a table below
             given = kind._field_defaults
-            table = create_model(
-                kind.__name__, __base__=_Table, **{k: (type(v), v) for k, v in given.items()}
-            )
+            table = make_table(kind.__name__, __base__=_Table, **{k: (type(v), v) for k, v in given.items()})
             keys[entry.name] = (table, table())
         else:
             default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
             keys[entry.name] = (kind, ... if default is MISSING else default)
-    return create_model(f"{settings.__name__}Table", __base__=base, **keys)
+    made: type[BaseModel] = make_table(f"{settings.__name__}Table", __base__=base, **keys)
+    return made
 
 
 class _GraphKeys(_Table):
@@ -75,6 +75,7 @@ class _HeatmapKeys(_Table):
     form: Literal["heatmap"]
     layout: str = ""
     streams: list[Literal["joint", "limb"]] = ["joint"]
+    render: Literal["auto", "cpu", "device"] = "auto"  # where volumes are drawn; auto: on a GPU if on a GPU
 
     @property
     def separate(self) -> bool:
@@ -93,26 +94,26 @@ class TrainTable(_Table):
 
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)  # of one process
-    reference_batch: int = Field(0, ge=0)  # the batch that learning_rate is meant for; 0: batch_size
+    reference_batch: int = Field(default=0, ge=0)  # the batch that learning_rate is meant for; 0: batch_size
     optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: float = Field(gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)  # Nesterov's, of sgd
+    momentum: float = Field(default=0.9, ge=0, lt=1)  # Nesterov's, of sgd
     betas: tuple[float, float] = (0.9, 0.999)  # of adamw
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     decay_all: bool = True  # False: biases and normalisation layers do not decay
     schedule: Literal["cosine", "step", "constant"] = "cosine"
-    warmup_epochs: float = Field(0.0, ge=0)
+    warmup_epochs: float = Field(default=0.0, ge=0)
     step_epochs: list[int] = []  # of schedule = "step"
-    step_factor: float = Field(0.1, gt=0, lt=1)
-    final_factor: float = Field(0.0, ge=0, le=1)  # where cosine ends
+    step_factor: float = Field(default=0.1, gt=0, lt=1)
+    final_factor: float = Field(default=0.0, ge=0, le=1)  # where cosine ends
     precision: Literal["32", "bf16", "16"] = "32"
-    clip_gradient_norm: float = Field(0.0, ge=0)  # 0: off
-    ema_decay: float = Field(0.0, ge=0, lt=1)  # 0: off
-    seed: int = Field(0, ge=0)
+    clip_gradient_norm: float = Field(default=0.0, ge=0)  # 0: off
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)  # 0: off
+    seed: int = Field(default=0, ge=0)
     compile: bool = False
     channels_last: bool = False
-    threads: int = Field(0, ge=0)  # 0: as torch finds them
-    prefetch: int = Field(3, ge=1)  # batches made ahead
+    threads: int = Field(default=0, ge=0)  # 0: as torch finds them
+    prefetch: int = Field(default=3, ge=1)  # batches made ahead
     tensorboard: bool = False  # event files of the metrics as well; needs the package tensorboard
 
     @model_validator(mode="after")
@@ -132,20 +133,20 @@ class SamplingTable(_Table):
     """`[sampling]`: how often a clip comes in an epoch."""
 
     balance: Literal["none", "square_root", "class_balanced"] = "none"
-    repeat: int = Field(1, ge=1)
+    repeat: int = Field(default=1, ge=1)
 
 
 class LossTable(_Table):
     """`[loss]`: what is minimised."""
 
     kind: Literal["cross_entropy", "focal"] = "cross_entropy"
-    focal_gamma: float = Field(2.0, ge=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    logit_adjustment: float = Field(0.0, ge=0)  # tau; 0: off
-    two_level_weight: float = Field(0.0, ge=0)  # of the body group's cross-entropy
+    focal_gamma: float = Field(default=2.0, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    logit_adjustment: float = Field(default=0.0, ge=0)  # tau; 0: off
+    two_level_weight: float = Field(default=0.0, ge=0)  # of the body group's cross-entropy
     soft_hierarchy: bool = False  # P(action) = P(body) P(action | body)
     label_embedding: str = ""  # .npz with `actions` and `vectors`
-    label_embedding_weight: float = Field(5.0, ge=0)
+    label_embedding_weight: float = Field(default=5.0, ge=0)
 
 
 class DataTable(_Table):
@@ -158,13 +159,19 @@ class DataTable(_Table):
 
 
 class EvalTable(_Table):
-    """`[eval]`: which weights are measured, and how."""
+    """`[eval]`: which weights are measured, and how.
 
-    test_clips: int = Field(1, ge=1)
+    `splits` are those that the selected weights are scored on at the end. `--set eval.splits=["val"]` keeps
+    tuning runs away from the test split; the same command with `["val", "test"]` then scores both, without
+    training again.
+    """
+
+    test_clips: int = Field(default=1, ge=1)
     test_flip: bool = False
-    batch_size: int = Field(0, ge=0)  # views at once; 0: as in training
-    every: int = Field(1, ge=1)  # epochs between validations
+    batch_size: int = Field(default=0, ge=0)  # views at once; 0: as in training
+    every: int = Field(default=1, ge=1)  # epochs between validations
     select: Literal["last", "best_val"] = "last"
+    splits: list[Literal["val", "test"]] = ["val", "test"]
 
 
 class Recipe(_Table):
@@ -188,11 +195,13 @@ _NOT_HASHED = (
     ("train", "prefetch"),
     ("train", "tensorboard"),
     ("input", "threads"),
+    ("input", "render"),
+    ("eval", "splits"),
 )
 
 
 def recipe_hash(recipe: Recipe) -> str:
-    """16 hexadecimal digits; the seed and what changes speed only are left out."""
+    """16 hexadecimal digits; the seed, what changes speed only and the splits scored are left out."""
     content = recipe.model_dump(mode="json")
     for table, key in _NOT_HASHED:
         content[table].pop(key, None)

@@ -28,8 +28,8 @@ def class_counts(labels: NDArray[np.int64], balance: Balance, total: int) -> NDA
     exponent = {"none": 1.0, "square_root": 0.5, "class_balanced": 0.0}[balance]
     weights = np.where(sizes > 0, sizes.astype(np.float64) ** exponent, 0.0)
     shares = total * weights / weights.sum()
-    counts = np.floor(shares).astype(np.int64)
-    order = np.argsort(-(shares - counts), kind="stable")
+    counts: NDArray[np.int64] = np.floor(shares).astype(np.int64)
+    order = np.argsort(counts - shares, kind="stable")
     counts[order[: total - counts.sum()]] += 1
     return counts
 
