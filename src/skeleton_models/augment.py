@@ -12,12 +12,15 @@ says which axis points up or down.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poses.layout import Layout
+from skeleton_models.augment_draw import Stream as Stream
+from skeleton_models.augment_draw import fill
 from skeleton_models.random_keys import Keys, bits, rng_keys, uniform
 
 DEFAULT_PARTS = ("arms", "legs", "hands", "feet", "face")
@@ -111,6 +114,9 @@ _RANGES = (("scale_range", np.inf), ("crop_range", 1.0), ("speed_range", 2.0), (
            ("block_frames", 1.0))  # fmt: skip
 
 
+_OFF = Augment()
+
+
 class Draw(NamedTuple):
     """What was drawn for the clips of a batch.
 
@@ -148,18 +154,13 @@ class Draw(NamedTuple):
     jitter: float
 
 
-class Stream:
-    """Streams of `random_keys` that are taken; a builder's own draws begin at `Stream.BUILDER`."""
-
-    FLIP, TURN, SCALE, STRETCH, SHEAR, SHIFT, JITTER = range(7)
-    JOINTS, PART, AXIS, BLOCK, BLOCK_JOINTS, BLOCK_SHARES, CROP, SPEED, REVERSE = range(7, 16)
-    BUILDER = 64
-
-
 def no_draw(count: int, channels: int, joints: int) -> Draw:
     """The draw that changes nothing, for evaluation."""
+    linear, crop = np.zeros((count, channels, channels)), np.zeros((count, 2))
+    linear[:, range(channels), range(channels)] = 1.0
+    crop[:, 1] = 1.0
     return Draw(
-        linear=np.tile(np.eye(channels), (count, 1, 1)),  # (N, C, C)
+        linear=linear,
         shift=np.zeros((count, channels)),
         perspective=np.zeros((count, channels)),
         flip=np.zeros(count, np.bool_),
@@ -167,7 +168,7 @@ def no_draw(count: int, channels: int, joints: int) -> Draw:
         axis=np.full(count, -1, np.int64),
         block=np.zeros((count, joints), np.bool_),
         block_share=np.zeros(count),
-        crop=np.tile([0.0, 1.0], (count, 1)),
+        crop=crop,
         speed=np.ones(count),
         reverse=np.zeros(count, np.bool_),
         jitter=0.0,
@@ -188,91 +189,33 @@ def draw(augment: Augment, keys: Keys, layout: Layout, channels: int) -> Draw:
     """
     if channels not in (2, 3):
         raise ValueError(f"skeletons have 2 or 3 channels, got {channels}")
-    flip = uniform(keys, Stream.FLIP, 1)[:, 0] < augment.flip_probability
-    linear, perspective = _maps(augment, keys, flip, channels)
-    block, block_share = _blocks(augment, keys, len(layout.joints))
-    axis = uniform(keys, Stream.AXIS, 2)  # (N, 2): whether, and which
-    return Draw(
-        linear=linear,
-        shift=uniform(keys, Stream.SHIFT, channels, -augment.shift, augment.shift),
-        perspective=perspective,
-        flip=flip,
-        keep=_kept_joints(augment, keys, layout),
-        axis=np.where(
-            axis[:, 0] < augment.drop_axis_probability, (axis[:, 1] * channels).astype(np.int64), -1
-        ),
-        block=block,
-        block_share=block_share,
-        crop=_crops(augment, keys),
-        speed=uniform(keys, Stream.SPEED, 1, *augment.speed_range)[:, 0],
-        reverse=uniform(keys, Stream.REVERSE, 1)[:, 0] < augment.reverse_probability,
-        jitter=augment.jitter,
-    )
+    drawn = no_draw(len(keys), channels, len(layout.joints))._replace(jitter=augment.jitter)
+    if augment != _OFF:
+        fill(keys, _amounts(augment), _parts(augment.parts, layout), augment.vertical == "z", *drawn[:-1])
+    return drawn
 
 
-def _maps(
-    augment: Augment, keys: Keys, flip: NDArray[np.bool_], channels: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Linear (N, C, C) and perspective (N, C): mirror, scale, shear, then the turns."""
-    turn_deg = np.array([augment.yaw_deg, augment.pitch_deg, augment.roll_deg])
-    yaw, pitch, roll = np.deg2rad(uniform(keys, Stream.TURN, 3, -turn_deg, turn_deg)).T  # (N,) each
-    view = _rotation(pitch, 1, 2) @ _rotation(yaw, 2, 0)  # (N, 3, 3)
-    factors = uniform(keys, Stream.SCALE, 1, *augment.scale_range)  # (N, 1)
-    factors = factors * uniform(keys, Stream.STRETCH, channels, 1 - augment.stretch, 1 + augment.stretch)
-    factors[:, 0] *= np.where(flip, -1.0, 1.0)  # (N, C)
-    shape = uniform(keys, Stream.SHEAR, channels**2, -augment.shear, augment.shear)
-    shape = shape.reshape(-1, channels, channels)  # (N, C, C)
-    shape[:, range(channels), range(channels)] = 1.0
-    shape *= factors[:, None, :]
-    turn = _rotation(roll, 0, 1) @ view  # (N, 3, 3): x lateral, y vertical, z depth
-    if channels == 2:
-        return turn[:, :2, :2] @ shape, (view[:, 2:, :2] @ shape)[:, 0] / augment.view_distance
-    if augment.vertical == "z":
-        order = np.array([0, 2, 1])  # x, depth, up: the axes of `turn` in the order of the data's
-        turn = turn[:, order][:, :, order]
-    return turn @ shape, np.zeros((len(keys), 3))
+@lru_cache(maxsize=64)
+def _amounts(augment: Augment) -> tuple[float, ...]:
+    """The numbers of an augmentation, in the order in which the kernel takes them."""
+    a = augment
+    numbers = (
+        a.flip_probability, a.yaw_deg, a.pitch_deg, a.roll_deg, a.view_distance, *a.scale_range, a.stretch,
+        a.shear, a.shift, a.drop_joint_probability, a.drop_part_probability, a.drop_axis_probability,
+        a.drop_block_probability, *a.block_joints, *a.block_frames, *a.crop_range, *a.speed_range,
+        a.reverse_probability,
+    )  # fmt: skip
+    return tuple(float(number) for number in numbers)
 
 
-def _rotation(angle: NDArray[np.float64], first: int, second: int) -> NDArray[np.float64]:
-    """(N, 3, 3) rotations by angle (N,) in the plane of two axes, from the first towards the second."""
-    matrices = np.tile(np.eye(3), (len(angle), 1, 1))
-    matrices[:, first, first] = matrices[:, second, second] = np.cos(angle)
-    matrices[:, second, first] = np.sin(angle)
-    matrices[:, first, second] = -np.sin(angle)
-    return matrices
-
-
-def _kept_joints(augment: Augment, keys: Keys, layout: Layout) -> NDArray[np.bool_]:
-    """(N, V) False where a joint is dropped, alone or with its part."""
-    v = len(layout.joints)
-    keep = uniform(keys, Stream.JOINTS, v) >= augment.drop_joint_probability
-    parts = [layout.parts[name] for name in augment.parts if name in layout.parts]
-    if parts and augment.drop_part_probability > 0:
-        holds = np.zeros((len(parts), v), np.bool_)
-        for place, part in enumerate(parts):
-            holds[place, list(part)] = True
-        dropped = uniform(keys, Stream.PART, 2)  # (N, 2): whether, and which
-        which = (dropped[:, 1] * len(parts)).astype(np.int64)
-        keep &= ~(holds[which] & (dropped[:, :1] < augment.drop_part_probability))
-    return keep
-
-
-def _blocks(augment: Augment, keys: Keys, joints: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Joints (N, V) of the block, and its share (N,) of the frames: 0 where nothing is blocked."""
-    lows, highs = np.array([augment.block_joints, augment.block_frames]).T
-    share = uniform(keys, Stream.BLOCK_SHARES, 3)  # (N, 3): of joints, of frames, whether at all
-    blocked = share[:, 2] < augment.drop_block_probability
-    share = lows + share[:, :2] * (highs - lows)
-    block = (uniform(keys, Stream.BLOCK_JOINTS, joints) < share[:, :1]) & blocked[:, None]
-    return block, np.where(blocked, share[:, 1], 0.0)
-
-
-def _crops(augment: Augment, keys: Keys) -> NDArray[np.float64]:
-    """(N, 2) first frame and number of frames, as shares of the clip."""
-    share, place = uniform(keys, Stream.CROP, 2).T
-    low, high = augment.crop_range
-    length = low + share * (high - low)
-    return np.stack([place * (1 - length), length], axis=1)
+@lru_cache(maxsize=64)
+def _parts(names: tuple[str, ...], layout: Layout) -> NDArray[np.bool_]:
+    """(P, V) whose joints are whose, of the parts that the layout has."""
+    parts = [layout.parts[name] for name in names if name in layout.parts]
+    holds = np.zeros((len(parts), len(layout.joints)), np.bool_)
+    for place, part in enumerate(parts):
+        holds[place, list(part)] = True
+    return holds
 
 
 def augment_clip(

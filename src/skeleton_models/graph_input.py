@@ -29,7 +29,8 @@ from skeleton_models.graph_normalise import (
     find_anchors,
     landmarks,
 )
-from skeleton_models.graph_streams import Options, compose, write_rows
+from skeleton_models.graph_placing import Options
+from skeleton_models.graph_streams import write_rows
 from skeleton_models.random_keys import Keys
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion", "bone2", "bone2_motion"]
@@ -57,7 +58,8 @@ class GraphInput:
       feeder for Northwestern-UCLA).
     * `torso`: the middle of the hips (mean over the frames, or the first) to the origin, the median length
       of the torso to 1; by joint name, so for every layout; without hips the mean of all joints and their
-      root mean square distance.
+      root mean square distance. A torso below half the longest limb is a tracker's mistake, and that half
+      is the unit.
     * `mmn`: the box of the clip to -1..1 along each axis, before the augmentation (MMN's feeder).
 
     Attributes:
@@ -157,18 +159,13 @@ class GraphInput:
         elif len(keys) != len(clips):
             raise ValueError(f"expected one key a clip ({len(clips)}), got {len(keys)}")
         else:
-            drawn = self._draw(keys, dimensions)
+            drawn = draw(self.augment, keys, self.layout, dimensions)
             positions = training_positions(self.sampling, keys, anchors.count, self.frames, drawn)
         return self._write(packed, anchors, drawn, positions, keys)
 
     def split(self, x: Tensor) -> list[Tensor]:
         """Views of a batch (N, M, T, V, C), one of each stream."""
         return list(x.chunk(len(self.streams), dim=-1))
-
-    def _draw(self, keys: Keys, dimensions: int) -> Draw:
-        if self.augment == Augment(vertical=self.augment.vertical):
-            return no_draw(len(keys), dimensions, len(self.layout.joints))
-        return draw(self.augment, keys, self.layout, dimensions)
 
     def _test_views(self, counts: NDArray[np.int64], dimensions: int) -> tuple[Draw, NDArray[np.float64]]:
         """Draws and positions (N * views, T) of evaluation: the test clips, then their mirror images."""
@@ -198,18 +195,10 @@ class GraphInput:
         """Run the kernel over the rows."""
         rows, clips, dimensions = len(positions), len(packed.start), packed.xyz.shape[1]
         views = rows // clips
-        row_anchors = anchors
-        if views > 1:
-            names = ("origin", "matrix", "unit")
-            repeated = {name: np.repeat(getattr(anchors, name), views, axis=0) for name in names}
-            row_anchors = anchors._replace(**repeated)
         v = len(self.layout.joints)
         x = torch.empty(rows, self.persons, self.frames, v, self.channels(dimensions))  # (rows, M, T, V, C)
         row_keys = np.zeros(0, np.uint64) if keys is None else keys
-        arguments = (
-            views, packed, anchors, compose(row_anchors, drawn), self._options, row_keys, positions,
-            x.numpy(),
-        )  # fmt: skip
+        arguments = (views, packed, anchors, drawn, self._options, row_keys, positions, x.numpy().reshape(-1))
         threads = min(self.threads, rows)
         if threads == 1:
             write_rows(0, rows, *arguments)
@@ -220,7 +209,7 @@ class GraphInput:
             for part in parts:
                 part.result()
         present = torch.from_numpy(anchors.order >= 0)
-        place = 2 * positions / np.repeat(anchors.count, views)[:, None] - 1
+        place = positions * (2 / np.repeat(anchors.count, views))[:, None] - 1
         return ModelBatch(
             x=x,
             present=present.repeat_interleave(views, 0) if views > 1 else present,  # (rows, M)

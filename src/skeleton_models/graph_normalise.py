@@ -18,6 +18,8 @@ from skeleton_models.clip_arrays import PackedClips
 
 Normalise = Literal["none", "pyskl2d", "pyskl3d", "ctrgcn_ucla", "torso", "mmn"]
 NORMALISATIONS: tuple[Normalise, ...] = ("none", "pyskl2d", "pyskl3d", "ctrgcn_ucla", "torso", "mmn")
+SHORTEST_TORSO = 0.5  # of the longest limb; people's are 0.9, and a tracker that lost the hips gives 0.15
+_LOOKS = 16  # frames of a clip in which limbs are measured
 _NONE, _PYSKL2D, _PYSKL3D, _CTRGCN, _TORSO, _MMN = range(6)
 
 
@@ -32,6 +34,7 @@ class Landmarks:
         right: right shoulder and right hip.
         spine: PreNormalize3D's centre, and the ends of its spine and its shoulder axis: centre, bottom,
             top, right shoulder, left shoulder.
+        limbs: (L, 2), the ends of each limb.
     """
 
     root: NDArray[np.int64]
@@ -39,6 +42,7 @@ class Landmarks:
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     spine: NDArray[np.int64]
+    limbs: NDArray[np.int64]
 
 
 def landmarks(layout: Layout) -> Landmarks:
@@ -58,6 +62,7 @@ def landmarks(layout: Layout) -> Landmarks:
         left=np.array([layout.index(joint) for joint in left], np.int64),
         right=np.array([layout.mirror[layout.index(joint)] for joint in left], np.int64),
         spine=spine,
+        limbs=np.array(layout.limbs, np.int64).reshape(-1, 2),
     )
 
 
@@ -111,7 +116,7 @@ def find_anchors(
     depth = -1 if channels == 2 or not align_yaw else (2 if vertical == "y" else 1)
     _find(
         packed, anchors, NORMALISATIONS.index(normalise), joints, min_score, centre == "first", depth,
-        (marks.root, marks.top, marks.left, marks.right, marks.spine),
+        (marks.root, marks.top, marks.left, marks.right, marks.spine, marks.limbs),
     )  # fmt: skip
     return anchors
 
@@ -148,7 +153,7 @@ def _find_in_person(  # type: ignore[no-untyped-def]
     anchors, n, kind, xyz, score, joints, min_score, first, depth, marks
 ):
     """Anchors that the first person gives to the whole clip."""
-    root, top, left, right, spine = marks
+    root, top, left, right, spine, limbs = marks
     frames, origin, matrix = len(score) // joints, anchors.origin[n], anchors.matrix[n]
     if kind == _PYSKL3D:
         part = anchors.frame_map[anchors.frame_start[n] : anchors.frame_start[n] + frames]
@@ -160,7 +165,8 @@ def _find_in_person(  # type: ignore[no-untyped-def]
     if depth > 0:
         _face_forward(xyz, score, frames, joints, min_score, first, left, right, depth, matrix)
     if kind == _TORSO:
-        matrix /= length
+        longest = _longest_limb(xyz, score, frames, joints, min_score, limbs)
+        matrix /= max(length, SHORTEST_TORSO * longest)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -250,6 +256,26 @@ def _torso(xyz, score, frames, joints, min_score, first, root, top, origin):  # 
         _spread(xyz, score, min_score, True, origin)
     length = np.median(lengths[:measured]) if measured else 0.0
     return length if length > 1e-6 else _spread(xyz, score, min_score, False, origin)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _longest_limb(xyz, score, frames, joints, min_score, limbs):  # type: ignore[no-untyped-def]
+    """Median over some frames of the length of each one's longest limb; 0 where none is seen."""
+    step = max(frames // _LOOKS, 1)
+    lengths, measured = np.empty(frames // step + 1), 0
+    for t in range(0, frames, step):
+        longest = 0.0
+        for k in range(len(limbs)):
+            a, b = t * joints + limbs[k, 0], t * joints + limbs[k, 1]
+            if score[a] > min_score and score[b] > min_score:
+                square = 0.0
+                for c in range(xyz.shape[1]):
+                    square += (xyz[a, c] - xyz[b, c]) ** 2
+                longest = max(longest, square)
+        if longest > 0:
+            lengths[measured] = np.sqrt(longest)
+            measured += 1
+    return np.median(lengths[:measured]) if measured else 0.0
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from poses.layout import get_layout
 from poses.sampling import uniform_test_indices
 from skeleton_models.augment import Augment, apply_draw, draw
 from skeleton_models.clip_arrays import ClipArrays
+from skeleton_models.frame_sampling import SAMPLINGS, Sampling
 from skeleton_models.graph_input import STREAMS, GraphInput
 from skeleton_models.random_keys import clip_keys
 
@@ -145,7 +147,6 @@ def test_the_kernel_augments_as_the_plain_functions_do(name: str, dimensions: in
     batch = build.batch(clips, keys)
     drawn = draw(augment, keys, layout, dimensions)
     for n, clip in enumerate(clips):
-        # noise is counted over the packed batch in neither: one clip at a time gives the same
         alone = build.batch([clip], keys[n : n + 1])
         torch.testing.assert_close(batch.x[n], alone.x[0])
         expected = np.nan_to_num(apply_draw(clip.xyz, drawn, n, layout, keys))  # (1, T', V, C)
@@ -155,22 +156,36 @@ def test_the_kernel_augments_as_the_plain_functions_do(name: str, dimensions: in
         )
 
 
-def test_batches_do_not_depend_on_composition_or_threads() -> None:
-    augment = Augment(
-        flip_probability=0.5, roll_deg=20, jitter=0.02, drop_joint_probability=0.1, speed_range=(0.7, 1.3),
-        drop_block_probability=0.5, crop_range=(0.5, 1), reverse_probability=0.3,
-    )  # fmt: skip
-    clips = [clip_2d(i, 1 + i % 2, 3 + 7 * i) for i in range(6)]
+EVERYTHING = Augment(
+    flip_probability=0.5, yaw_deg=20, pitch_deg=10, roll_deg=20, scale_range=(0.8, 1.2), stretch=0.1,
+    shear=0.1, shift=0.1, jitter=0.02, drop_joint_probability=0.1, drop_part_probability=0.3,
+    drop_axis_probability=0.2, drop_block_probability=0.5, crop_range=(0.5, 1), speed_range=(0.7, 1.3), reverse_probability=0.3,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_clip_is_the_same_alone_and_anywhere_in_any_batch(sampling: Sampling, dimensions: int) -> None:
+    if dimensions == 2:
+        clips, layout = [clip_2d(i, 1 + i % 2, 3 + 7 * i) for i in range(6)], COCO17
+    else:
+        clips, layout = [clip_3d(i, 1, 9 + 7 * i, 20, empty=False) for i in range(6)], NWUCLA20
     keys = keys_of(6)
-    build = GraphInput(COCO17, 16, FOUR, persons=2, confidence=True, augment=augment)
-    together = build.batch(clips, keys).x
-    split = [build.batch(clips[a:b], keys[a:b]).x for a, b in ((0, 1), (1, 4), (4, 6))]
-    assert torch.equal(together, torch.cat(split))
-    backwards = build.batch(clips[::-1], keys[::-1].copy()).x
-    assert torch.equal(together, backwards.flip(0))
-    threaded = GraphInput(COCO17, 16, FOUR, 2, confidence=True, augment=augment, threads=3)
-    assert torch.equal(together, threaded.batch(clips, keys).x)
-    assert not torch.equal(together, build.batch(clips, clip_keys(0, 1, ["a"] * 6)).x)
+    for motion, normalise in (("clip", "none"), ("sampled", "torso"), ("clip", "ctrgcn_ucla")):
+        build = GraphInput(
+            layout, 16, STREAMS, persons=2, confidence=True, augment=EVERYTHING, sampling=sampling,
+            motion=motion, normalise=normalise,
+        )  # fmt: skip
+        together = build.batch(clips, keys).x
+        alone = [build.batch([clip], keys[i : i + 1]).x for i, clip in enumerate(clips)]
+        assert torch.equal(together, torch.cat(alone))
+        order = np.array([4, 1, 5, 0, 3, 2])
+        mixed = build.batch([clips[i] for i in order], keys[order]).x
+        assert torch.equal(together[order], mixed)
+        threaded = replace(build, threads=3)
+        assert torch.equal(together, threaded.batch(clips, keys).x)
+        assert torch.equal(alone[2], threaded.batch([clips[2]], keys[2:3]).x)
+        assert not torch.equal(together, build.batch(clips, clip_keys(0, 1, ["a"] * 6)).x)
 
 
 def test_a_block_of_joints_is_missing_in_some_sampled_frames() -> None:
@@ -195,16 +210,25 @@ def test_torso_normalisation_is_blind_to_place_and_size(layout: str) -> None:
     assert a.abs().max() > 0.1
 
 
-def test_torso_normalisation_known_answer() -> None:
-    xyz = np.zeros((1, 3, 17, 2), np.float32)
-    for joint, place in {"left_hip": (90, 300), "right_hip": (110, 300), "left_shoulder": (80, 200),
-                         "right_shoulder": (120, 200)}.items():  # fmt: skip
+def standing(torso_px: float) -> ClipArrays:
+    """Hips at (100, 300), shoulders above them, knees 80 pixels below; the rest is missing but the nose."""
+    xyz = np.full((1, 3, 17, 2), np.nan, np.float32)
+    for joint, place in {"left_hip": (90, 300), "right_hip": (110, 300), "nose": (100, 150),
+                         "left_shoulder": (80, 300 - torso_px), "right_shoulder": (120, 300 - torso_px),
+                         "left_knee": (90, 380), "right_knee": (110, 380)}.items():  # fmt: skip
         xyz[0, :, COCO17.index(joint)] = place
-    xyz[0, :, COCO17.index("nose")] = (100, 150)
-    clip = ClipArrays(xyz, np.ones((1, 3, 17), np.float32), (400, 400))
-    x = GraphInput(COCO17, 3, normalise="torso").batch([clip], None).x[0, 0, 0]
-    assert x[COCO17.index("nose")].tolist() == pytest.approx([0, -1.5])  # a torso is 100 pixels
-    assert x[COCO17.index("left_hip")].tolist() == pytest.approx([-0.1, 0])
+    return ClipArrays(xyz, (~np.isnan(xyz[..., 0])).astype(np.float32), (400, 400))
+
+
+@pytest.mark.parametrize(
+    ("torso_px", "unit_px"),
+    [(100, 100), (60, 60), (20, 40), (0, 40)],
+    ids=["tall", "bent over", "hips lost: half a thigh", "hips at the shoulders"],
+)
+def test_torso_normalisation_known_answer(torso_px: float, unit_px: float) -> None:
+    x = GraphInput(COCO17, 3, normalise="torso").batch([standing(torso_px)], None).x[0, 0, 0]
+    assert x[COCO17.index("nose")].tolist() == pytest.approx([0, -150 / unit_px])
+    assert x[COCO17.index("left_hip")].tolist() == pytest.approx([-10 / unit_px, 0])
 
 
 def test_yaw_alignment_undoes_a_turn_about_the_vertical() -> None:
