@@ -1,10 +1,10 @@
 """Joints and limbs as Gaussian volumes, written once and straight into the batch: PoseC3D's input.
 
-Duan et al.: Revisiting Skeleton-based Action Recognition, CVPR 2022, section 3.2. Each map is cleared right
-before it is drawn, while it is in the cache, so the batch crosses the memory bus once. A joint's Gaussian is
-the product of one along x and one along y; eight pixels of a row are computed at once (`heatmap_lanes`). A
-mirror image is written with the same numbers. Axis letters: N rows, M persons, T frames, V joints, L limbs,
-H, W.
+Duan et al.: Revisiting Skeleton-based Action Recognition, CVPR 2022, section 3.2. Each map is drawn on a
+small desk that stays in the cache, and leaves it complete: the batch crosses the memory bus once. A joint's
+Gaussian is the product of one along x and one along y; eight pixels of a row are computed at once
+(`heatmap_lanes`). A mirror image is written with the same numbers. Axis letters: N rows, M persons, T
+frames, V joints, L limbs, H, W.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from poses.layout import Layout
 from skeleton_models.heatmap_lanes import (
     LANES,
+    LINE,
     clear,
     exp,
     lane,
@@ -30,15 +31,15 @@ from skeleton_models.heatmap_lanes import (
     put,
     ramp,
     reverse,
+    settle,
     spread,
+    stream,
     turned,
 )  # fmt: skip
 
 # A limb ends where it has fallen to exp(-this), by bytes of a number: 5e-7, 2e-5, and what rounds to 0.
 FADED = {4: 14.5, 2: 11.0, 1: 6.3}
 UINT8_SCALE = 255.0  # uint8 volumes hold round(255 * value)
-
-CLEARED_BYTES = 2**16  # that many at once: they are still in the cache when they are drawn on
 
 
 class Drawing(NamedTuple):
@@ -130,12 +131,12 @@ def render(
     _check(points, drawing, out, target, mirrored)
     size = out.itemsize
     points = np.ascontiguousarray(points, np.float32)
-    arguments = (points, drawing, target, mirrored, out.shape, size, FADED[size], out.ctypes.data)
+    arguments = (out.shape, size, points, drawing, target, mirrored, FADED[size], out.ctypes.data)
     if min(threads, rows) <= 1:
-        _write_rows(0, rows, *arguments)
+        _write_part(0, rows, *arguments)
         return
     bounds = [rows * k // threads for k in range(threads + 1)]
-    parts = [thread_pool(threads).submit(_write_rows, a, b, *arguments) for a, b in pairwise(bounds)]
+    parts = [thread_pool(threads).submit(_write_part, a, b, *arguments) for a, b in pairwise(bounds)]
     for part in parts:
         part.result()
 
@@ -175,53 +176,70 @@ def thread_pool(threads: int) -> ThreadPoolExecutor:
     return _POOLS[key]
 
 
+def _write_part(begin: int, end: int, shape: tuple[int, ...], size: int, *arguments: Any) -> None:
+    """Rows begin..end - 1, with a desk of its own for a map and its mirror image."""
+    desk = np.empty(2 * shape[3] * shape[4] * size + LINE, np.uint8)
+    _write_rows(begin, end, shape, size, *arguments, desk.ctypes.data + -desk.ctypes.data % LINE)
+
+
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _write_rows(begin, end, points, drawing, target, mirrored, shape, size, fade, memory):  # type: ignore[no-untyped-def]
-    """Rows begin..end - 1 of points into the memory, an address, of a volume (rows, C, T, H, W)."""
+def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, fade, memory, desk):  # type: ignore[no-untyped-def]
+    """Rows begin..end - 1 of points into the memory of a volume (rows, C, T, H, W); addresses of both."""
     channels, frames, height, width = shape[1], shape[2], shape[3], shape[4]
     reach = np.float32(3.0) * drawing.sigma
     falloff = np.float32(1.0) / (np.float32(2.0) * drawing.sigma * drawing.sigma)
-    numbers = height * width
-    block = max(CLEARED_BYTES // (numbers * size), 1)
+    bytes_each = height * width * size
+    streamed = memory % LINE == 0 and bytes_each % LINE == 0
     for row in range(begin, end):
         back = mirrored[row]
         for c in range(channels):
             a, b = drawing.pairs[c, 0], drawing.pairs[c, 1]
             for t in range(frames):
-                plane = ((target[row] * channels + c) * frames + t) * numbers
-                twin = ((back * channels + drawing.mirror[c]) * frames + t) * numbers if back >= 0 else -1
-                if t % block == 0:
-                    some = min(block, frames - t) * numbers * size
-                    clear(memory + plane * size, some)
-                    if twin >= 0:
-                        clear(memory + twin * size, some)
-                page = Page(plane, twin, height, width, size)
-                over = False
-                for m in range(points.shape[1]):
-                    x, y, score = points[row, m, t, a, 0], points[row, m, t, a, 1], points[row, m, t, a, 2]
-                    value = min(score, points[row, m, t, b, 2])
-                    if value >= drawing.min_score:
-                        x_end, y_end = points[row, m, t, b, 0], points[row, m, t, b, 1]
-                        dx, dy = np.float64(x_end) - x, np.float64(y_end) - y
-                        if dx * dx + dy * dy < 1.0:
-                            _spot(memory, page, x, y, score, reach, falloff, over)
-                        else:
-                            _limb(memory, page, x, y, x_end, y_end, value, reach, falloff, fade, over)
-                        over = True
+                plane = memory + ((target[row] * channels + c) * frames + t) * bytes_each
+                twin = memory + ((back * channels + drawing.mirror[c]) * frames + t) * bytes_each
+                on_plane, on_twin = (desk, desk + bytes_each) if streamed else (plane, twin)
+                clear(on_plane, bytes_each)
+                if back >= 0:
+                    clear(on_twin, bytes_each)
+                page = Page(on_plane, on_twin, back >= 0, height, width, size)
+                _draw(page, points[row, :, t], a, b, drawing.min_score, reach, falloff, fade)
+                if streamed:
+                    stream(plane, on_plane, bytes_each)
+                    if back >= 0:
+                        stream(twin, on_twin, bytes_each)
+    settle()
 
 
 class Page(NamedTuple):
-    """A map and its mirror image: the places of their first numbers (-1: no image), sides, bytes a number."""
+    """The addresses of a map and of its mirror image, whether there is one, sides, bytes of a number."""
 
     plane: int
     twin: int
+    mirrored: bool
     height: int
     width: int
     size: int
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _spot(memory, page, x, y, value, reach, falloff, over):  # type: ignore[no-untyped-def]
+def _draw(page, points, a, b, min_score, reach, falloff, fade):  # type: ignore[no-untyped-def]
+    """Joint a, or the limb from a to b, of everybody in a frame (M, V, 3) on an empty page."""
+    over = False
+    for m in range(len(points)):
+        x, y, score = points[m, a, 0], points[m, a, 1], points[m, a, 2]
+        value = min(score, points[m, b, 2])
+        if value >= min_score:
+            x_end, y_end = points[m, b, 0], points[m, b, 1]
+            dx, dy = np.float64(x_end) - x, np.float64(y_end) - y
+            if dx * dx + dy * dy < 1.0:
+                _spot(page, x, y, score, reach, falloff, over)
+            else:
+                _limb(page, x, y, x_end, y_end, value, reach, falloff, fade, over)
+            over = True
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _spot(page, x, y, value, reach, falloff, over):  # type: ignore[no-untyped-def]
     """A Gaussian at x, y."""
     x_0, x_1 = max(int(x - reach), 0), min(int(x + reach) + 1, page.width)
     y_0, y_1 = max(int(y - reach), 0), min(int(y + reach) + 1, page.height)
@@ -234,11 +252,11 @@ def _spot(memory, page, x, y, value, reach, falloff, over):  # type: ignore[no-u
             dy = spread(np.float32(top)) + ramp() - spread(y)
             tall = exp(dy * dy * steepness)
             for i in range(min(LANES, y_1 - top)):
-                _put_row(memory, page, top + i, at, wide * spread(lane(tall, i)), over)
+                _put_row(page, top + i, at, wide * spread(lane(tall, i)), over)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _limb(memory, page, x, y, x_end, y_end, value, reach, falloff, fade, over):  # type: ignore[no-untyped-def]
+def _limb(page, x, y, x_end, y_end, value, reach, falloff, fade, over):  # type: ignore[no-untyped-def]
     """A Gaussian around the segment from x, y to x_end, y_end; nothing where it is below exp(-fade)."""
     x_0, x_1 = max(int(min(x, x_end) - reach), 0), min(int(max(x, x_end) + reach) + 1, page.width)
     y_0, y_1 = max(int(min(y, y_end) - reach), 0), min(int(max(y, y_end) + reach) + 1, page.height)
@@ -266,16 +284,15 @@ def _limb(memory, page, x, y, x_end, y_end, value, reach, falloff, fade, over): 
             past = spread(np.float32(along - length)) + along_ramp
             beyond = maximum(maximum(before, past), nothing)
             lanes = exp((off * off + beyond * beyond) * steepness) * height
-            _put_row(memory, page, y_here, at, only(lanes, at, left, right), over)
+            _put_row(page, y_here, at, only(lanes, at, left, right), over)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _put_row(memory, page, y, at, lanes, over):  # type: ignore[no-untyped-def]
+def _put_row(page, y, at, lanes, over):  # type: ignore[no-untyped-def]
     """Lanes into columns at, at + 1, ... of row y, and into the mirror image."""
     count = min(LANES, page.width)
     row = y * page.width
-    put(memory, page.size, page.plane + row + at, lanes, count, over)
-    if page.twin >= 0:
-        for_all = count == LANES
-        image = reverse(lanes) if for_all else turned(lanes, count)
-        put(memory, page.size, page.twin + row + page.width - at - count, image, count, over)
+    put(page.plane, page.size, row + at, lanes, count, over)
+    if page.mirrored:
+        image = reverse(lanes) if count == LANES else turned(lanes, count)
+        put(page.twin, page.size, row + page.width - at - count, image, count, over)
