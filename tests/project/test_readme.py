@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,10 +14,12 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRAINING = README.split("## Train a skeleton network\n")[1].split("\n## ")[0]
 
 
 def shell_lines(text: str) -> list[str]:
@@ -36,13 +41,47 @@ def test_the_readme_commands_run_in_their_order(tmp_path: Path) -> None:
     shutil.copy(clip, tmp_path / "videos")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     here = {"cwd": tmp_path, "env": os.environ | {"PATH": path}}
-    lines = shell_lines(README)
+    lines = shell_lines(README.replace(TRAINING, ""))
     assert any(line.startswith("extract-poses") for line in lines)
     for line in lines:
         done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, **here)
         assert done.returncode == 0, f"{line}: {done.stderr}"
     for block in python_blocks(README):
         subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True)
+
+
+def small_nw_ucla(path: Path) -> None:
+    """Ten actions, each once to train (camera 1), to validate (performer 10) and to test (camera 3)."""
+    names = [
+        f"a{action:02d}_s{performer:02d}_e00_v{camera:02d}"
+        for performer, camera in ((1, 1), (10, 2), (1, 3))
+        for action in (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)
+    ]
+    rng = np.random.default_rng(0)
+    np.savez(
+        path,
+        xyz=rng.normal(size=(len(names) * 16, 20, 3)).astype(np.float32),
+        offsets=np.arange(len(names) + 1) * 16,
+        labels=np.arange(len(names)) % 10,
+        split=np.array(["train"] * 20 + ["test"] * 10),
+        names=np.array(names),
+        class_names=np.array([f"action {number}" for number in range(10)]),
+    )
+
+
+def test_the_readme_commands_of_training_run_in_their_order(tmp_path: Path) -> None:
+    """With a small file in the data set's place, and two epochs."""
+    from fidget.cli.main import main
+
+    small_nw_ucla(tmp_path / "nw_ucla.npz")
+    lines = shell_lines(TRAINING)
+    assert [line.split()[1] for line in lines] == ["poses", "train", "fuse", "evaluate"]
+    with contextlib.chdir(tmp_path):
+        for line in lines:
+            words = [path for word in shlex.split(line)[1:] for path in (sorted(glob.glob(word)) or [word])]
+            short = ["--set", "train.epochs=2", "--set", "train.warmup_epochs=1", "--set", "train.threads=1"]
+            assert main(words + (short if words[0] == "train" else [])) == 0, line
+    assert sorted(path.parent.name for path in tmp_path.glob("run/*/report.html")) == ["bone", "joint"]
 
 
 def test_every_command_of_the_table_exists() -> None:
