@@ -159,7 +159,8 @@ def test_the_kernel_augments_as_the_plain_functions_do(name: str, dimensions: in
 EVERYTHING = Augment(
     flip_probability=0.5, yaw_deg=20, pitch_deg=10, roll_deg=20, scale_range=(0.8, 1.2), stretch=0.1,
     shear=0.1, shift=0.1, jitter=0.02, drop_joint_probability=0.1, drop_part_probability=0.3,
-    drop_axis_probability=0.2, drop_block_probability=0.5, crop_range=(0.5, 1), speed_range=(0.7, 1.3), reverse_probability=0.3,
+    drop_axis_probability=0.2, drop_block_probability=0.5, crop_range=(0.5, 1),
+    speed_range=(0.7, 1.3), reverse_probability=0.3,
 )  # fmt: skip
 
 
