@@ -13,7 +13,6 @@ from torch import Tensor
 
 from poses.layout import get_layout
 from skeleton_models.aagcn import AAGCN, PUBLISHED_NAMES, aagcn, agcn
-from skeleton_models.checkpoint import load_exactly, rename
 
 SMALL = {"base_channels": 12, "num_stages": 5, "inflate_stages": (3, 5), "down_stages": (3, 4)}
 small = partial(aagcn, **SMALL)
@@ -46,12 +45,9 @@ def test_equals_the_originals_at_full_size() -> None:
 
 @pytest.mark.parametrize("toolbox", ["pyskl", "mmaction2"])
 def test_full_size_checkpoints_fit(toolbox: str) -> None:
-    state = graph_checks.published_state("aagcn_full")
-    if toolbox == "mmaction2":
-        state = {name.replace("fc_cls", "fc"): tensor for name, tensor in state.items()}
-    model = aagcn(num_classes=60, layout=get_layout("ntu25"), data_bn="MVC", persons=2)
-    load_exactly(model, rename(state, PUBLISHED_NAMES[toolbox]))
-    assert sum(p.numel() for p in model.parameters()) == 3_781_668
+    make = partial(aagcn, num_classes=60, layout=get_layout("ntu25"), data_bn="MVC", persons=2)
+    size = graph_checks.check_fits(make, PUBLISHED_NAMES[toolbox], "aagcn_full", toolbox=toolbox)
+    assert size == 3_781_668
 
 
 def gates_one_by_one(gcn: torch.nn.Module, y: Tensor) -> Tensor:
@@ -83,15 +79,3 @@ def test_starts_as_the_papers_do() -> None:
         assert (block.gcn.bn.weight == 1e-6).all()
         assert (block.gcn.alpha == 0).all() and (block.tcn.bn.weight == 1).all()
         assert (block.gcn.conv_ta.weight == 0).all() and (block.gcn.fc2c.weight == 0).all()
-
-
-def test_any_layout_and_persons() -> None:
-    for build in (small, small_agcn):
-        graph_checks.check_any_layout_and_persons(build)
-    graph_checks.check_absent_persons_cost_nothing(small)
-    graph_checks.check_new_classifier(small)
-
-
-def test_export() -> None:
-    graph_checks.check_export(small)
-    graph_checks.check_export(small_agcn)

@@ -10,7 +10,6 @@ from tests.skeleton_models import graph_checks
 from tests.skeleton_models.named_weights import named_input
 
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.dgstgcn import PUBLISHED_NAMES, dgstgcn
 
 SMALL = {"base_channels": 16, "num_stages": 5, "inflate_stages": (3, 5), "down_stages": (3, 4)}
@@ -27,10 +26,8 @@ def test_equals_pyskl(golden: str, subset_wise: bool) -> None:
 
 
 def test_full_size_checkpoint_fits() -> None:
-    model = dgstgcn(num_classes=60, layout=get_layout("ntu25"))
-    state = graph_checks.published_state("dgstgcn_full")
-    load_exactly(model, rename(state, PUBLISHED_NAMES["pyskl"]))
-    assert sum(p.numel() for p in model.parameters()) == 1_701_172
+    make = partial(dgstgcn, num_classes=60, layout=get_layout("ntu25"))
+    assert graph_checks.check_fits(make, PUBLISHED_NAMES["pyskl"], "dgstgcn_full") == 1_701_172
 
 
 @pytest.mark.parametrize("channel_graph", [True, False])
@@ -58,13 +55,3 @@ def test_the_graph_starts_random_and_the_clips_own_at_nothing() -> None:
     assert all(not block.gcn.alpha.any() and not block.gcn.beta.any() for block in model.blocks)
     with pytest.raises(ValueError, match="leaves a group no channel"):
         dgstgcn(num_classes=3, layout=get_layout("coco17"), base_channels=4)
-
-
-def test_any_layout_and_persons() -> None:
-    graph_checks.check_any_layout_and_persons(small)
-    graph_checks.check_absent_persons_cost_nothing(small)
-    graph_checks.check_new_classifier(small)
-
-
-def test_export() -> None:
-    graph_checks.check_export(small)

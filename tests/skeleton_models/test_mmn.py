@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from tests.skeleton_models.named_weights import named_weights
-from torch import Tensor
+from tests.skeleton_models import graph_checks
 
 from poses.layout import Layout, get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.mmn import MMN, PUBLISHED_NAMES, MotionFeatures, SkeletalModulation, mmn, modulate
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 def _chain(joints: int) -> Layout:
@@ -28,18 +24,6 @@ def _chain(joints: int) -> Layout:
     )
 
 
-def _published_state(golden: Path) -> tuple[dict[str, Tensor], Tensor]:
-    """A state dict of published names and shapes, and the logits of the original with it."""
-    with np.load(golden) as stored:
-        names, shapes = str(stored["names"]).split("\n"), str(stored["shapes"]).split("\n")
-        logits = torch.from_numpy(stored["logits"])
-    state = {}
-    for name, shape in zip(names, shapes, strict=True):
-        kind = torch.int64 if name.endswith("num_batches_tracked") else torch.float32
-        state[name] = torch.zeros([int(size) for size in shape.split(",") if size], dtype=kind)
-    return named_weights(state), logits
-
-
 def _tiny(layout: Layout, **options: object) -> MMN:
     torch.manual_seed(0)
     options = {"channels": 16, "depths": (1, 1), "heads": 2} | options
@@ -50,22 +34,17 @@ def _tiny(layout: Layout, **options: object) -> MMN:
 def test_the_original_with_the_same_weights_gives_the_same_logits(
     name: str, joints: int, classes: int
 ) -> None:
-    state, expected = _published_state(GOLDEN / f"mmn_{name}.npz")
-    model = mmn(num_classes=classes, layout=_chain(joints), in_channels=2, as_released=True).eval()
-    load_exactly(model, rename(state, PUBLISHED_NAMES["mmn"]))
+    model = mmn(num_classes=classes, layout=_chain(joints), in_channels=2, as_released=True)
     rng = np.random.default_rng(0)
     x = torch.as_tensor(rng.uniform(-1, 1, (2, 1, 64, joints, 2)), dtype=torch.float32)
     position = torch.as_tensor(np.sort(rng.uniform(-1, 1, (2, 64)), axis=1), dtype=torch.float32)
-    with torch.no_grad():
-        logits = model(x, position=position)
-    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+    graph_checks.check_golden(model, PUBLISHED_NAMES["mmn"], f"mmn_{name}", x, position=position)
 
 
 def test_a_published_checkpoint_is_refused_by_the_network_of_the_paper() -> None:
-    state, _ = _published_state(GOLDEN / "mmn_imigue.npz")
-    model = mmn(num_classes=32, layout=_chain(22), in_channels=2)
+    make = partial(mmn, num_classes=32, layout=_chain(22), in_channels=2)
     with pytest.raises(ValueError, match=r"missing \(24\): scales.0.0.merge_norm"):
-        load_exactly(model, rename(state, PUBLISHED_NAMES["mmn"]))
+        graph_checks.check_fits(make, PUBLISHED_NAMES["mmn"], "mmn_imigue")
 
 
 def test_the_papers_msm_mixes_joints_and_the_released_one_does_not() -> None:
@@ -129,25 +108,6 @@ def test_motion_is_the_step_to_the_next_frame_and_the_last_step_again() -> None:
     torch.testing.assert_close(motion(x).flatten(), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("persons", [1, 2, 3])
-@pytest.mark.parametrize("layout", ["nwucla20", "coco17", "coco_wholebody133/micro44"])
-def test_any_layout_and_persons_joined_or_alone_with_confidence(layout: str, persons: int) -> None:
-    x = torch.randn(2, persons, 8, len(get_layout(layout).joints), 4)
-    for joined in {1, persons}:
-        assert _tiny(get_layout(layout), persons=joined, in_channels=4)(x).shape == (2, 5)
-
-
-def test_absent_persons_are_not_computed() -> None:
-    model = _tiny(get_layout("coco17")).eval()
-    x = torch.randn(3, 2, 8, 17, 3)
-    position = torch.rand(3, 8).sort(1).values
-    present = torch.tensor([[True, True], [False, True], [False, False]])
-    features = model.forward_features(x, present, position)
-    torch.testing.assert_close(features[0], model.forward_features(x[:1], None, position[:1])[0])
-    torch.testing.assert_close(features[1], model.forward_features(x[1:2, 1:], None, position[1:2])[0])
-    assert not features[2].any()
-
-
 @pytest.mark.parametrize("as_released", [True, False])
 def test_every_parameter_gets_a_gradient(as_released: bool) -> None:
     model = _tiny(get_layout("coco17"), as_released=as_released, drop_path=0.0)
@@ -163,16 +123,3 @@ def test_wrong_sizes_are_refused() -> None:
         _tiny(get_layout("coco17"), depths=(1, 1, 1, 1))(torch.randn(1, 1, 8, 17, 3))
     with pytest.raises(ValueError, match="channels 12, heads 2"):
         _tiny(get_layout("coco17"), channels=12)
-
-
-def test_exports_agree_with_eager(tmp_path: Path) -> None:
-    import onnxruntime
-
-    model = _tiny(get_layout("nwucla20"), depths=(1,)).eval()
-    x, other = torch.randn(2, 2, 8, 20, 3), torch.randn(3, 2, 8, 20, 3)
-    exported = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("n", min=2)},))
-    torch.testing.assert_close(exported.module()(other), model(other), rtol=0, atol=1e-4)
-    file = str(tmp_path / "mmn.onnx")
-    torch.onnx.export(model, (x,), file, opset_version=17, dynamo=False, input_names=["x"])
-    (logits,) = onnxruntime.InferenceSession(file).run(None, {"x": x.numpy()})
-    np.testing.assert_allclose(logits, model(x).detach().numpy(), atol=1e-4)
