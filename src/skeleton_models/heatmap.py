@@ -39,7 +39,15 @@ from skeleton_models.heatmap_lanes import (
 
 # A limb ends where it has fallen to exp(-this), by bytes of a number: 5e-7, 2e-5, and what rounds to 0.
 FADED = {4: 14.5, 2: 11.0, 1: 6.3}
+# The limbs of pyskl's and MMAction2's published limb networks, in the order of their channels.
+PYSKL_COCO_LIMBS = (
+    (0, 5), (0, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (11, 13), (13, 15), (6, 12), (12, 14), (14, 16),
+    (0, 1), (0, 2), (1, 3), (2, 4), (11, 12),
+)  # fmt: skip
 UINT8_SCALE = 255.0  # uint8 volumes hold round(255 * value)
+
+CLEARED_BYTES = 2**16
+STREAMED_BYTES = 2**26  # a smaller batch may still be in the cache when the network reads it
 
 
 class Drawing(NamedTuple):
@@ -190,6 +198,8 @@ def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, fade
     falloff = np.float32(1.0) / (np.float32(2.0) * drawing.sigma * drawing.sigma)
     bytes_each = height * width * size
     streamed = memory % LINE == 0 and bytes_each % LINE == 0
+    streamed &= shape[0] * channels * frames * bytes_each >= STREAMED_BYTES
+    block = 1 if streamed else max(CLEARED_BYTES // bytes_each, 1)
     for row in range(begin, end):
         back = mirrored[row]
         for c in range(channels):
@@ -198,11 +208,13 @@ def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, fade
                 plane = memory + ((target[row] * channels + c) * frames + t) * bytes_each
                 twin = memory + ((back * channels + drawing.mirror[c]) * frames + t) * bytes_each
                 on_plane, on_twin = (desk, desk + bytes_each) if streamed else (plane, twin)
-                clear(on_plane, bytes_each)
-                if back >= 0:
-                    clear(on_twin, bytes_each)
+                if t % block == 0:  # several maps at once, few enough to stay in the cache
+                    some = min(block, frames - t) * bytes_each
+                    clear(on_plane, some)
+                    if back >= 0:
+                        clear(on_twin, some)
                 page = Page(on_plane, on_twin, back >= 0, height, width, size)
-                _draw(page, points[row, :, t], a, b, drawing.min_score, reach, falloff, fade)
+                _draw(page, points, row, t, a, b, drawing.min_score, reach, falloff, fade)
                 if streamed:
                     stream(plane, on_plane, bytes_each)
                     if back >= 0:
@@ -222,14 +234,14 @@ class Page(NamedTuple):
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _draw(page, points, a, b, min_score, reach, falloff, fade):  # type: ignore[no-untyped-def]
-    """Joint a, or the limb from a to b, of everybody in a frame (M, V, 3) on an empty page."""
+def _draw(page, points, row, t, a, b, min_score, reach, falloff, fade):  # type: ignore[no-untyped-def]
+    """Joint a, or the limb from a to b, of everybody in frame t of a row of points, on an empty page."""
     over = False
-    for m in range(len(points)):
-        x, y, score = points[m, a, 0], points[m, a, 1], points[m, a, 2]
-        value = min(score, points[m, b, 2])
+    for m in range(points.shape[1]):
+        x, y, score = points[row, m, t, a, 0], points[row, m, t, a, 1], points[row, m, t, a, 2]
+        value = min(score, points[row, m, t, b, 2])
         if value >= min_score:
-            x_end, y_end = points[m, b, 0], points[m, b, 1]
+            x_end, y_end = points[row, m, t, b, 0], points[row, m, t, b, 1]
             dx, dy = np.float64(x_end) - x, np.float64(y_end) - y
             if dx * dx + dy * dy < 1.0:
                 _spot(page, x, y, score, reach, falloff, over)

@@ -6,7 +6,7 @@ Two kernels: one finds the crop and puts every joint on its map (points, a few k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -150,6 +150,27 @@ class HeatmapInput:
         x = out[:rows]
         render(points, self.drawing, x.numpy(), target=target, mirrored=mirrored, threads=self.threads)
         return ModelBatch(x=x, views=views)
+
+    def pieces(self, clip: ClipArrays, views_at_once: int) -> Iterator[ModelBatch]:
+        """The evaluation rows of one clip, a few at a time: together the rows of `batch([clip], None)`.
+
+        Ten test clips and their mirror images are 267 MB in float32. Each piece holds some test clips and
+        then their mirror images, so the order differs from that of `batch`; each says its own `views`.
+
+        Args:
+            clip: whose views.
+            views_at_once: rows of a piece at most; at least a test clip and its mirror image are made.
+        """
+        points = self._points([clip], None)
+        step = max(1, views_at_once // (1 + self.test_flip))
+        for first in range(0, self.test_clips, step):
+            some = points[first : first + step]
+            row = np.arange(len(some), dtype=np.int64)
+            shape = (len(some) * (1 + self.test_flip), self.channels(), self.frames, *self.test_size_hw)
+            x = torch.empty(shape, dtype=DTYPES[self.dtype])
+            mirrored = row + len(some) if self.test_flip else None
+            render(some, self.drawing, x.numpy(), mirrored=mirrored, threads=self.threads)
+            yield ModelBatch(x=x, views=len(x))
 
     def points(self, clips: Sequence[ClipArrays], keys: Keys | None) -> Tensor:
         """(N * test_clips, M, T, V, 3) float32: x and y on the map, and score, for `heatmap_torch.render`.

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from tests.skeleton_models.heatmap_twin import twin
 
 from poses.layout import get_layout
-from skeleton_models.heatmap import Drawing, joint_drawing, limb_drawing, render
+from skeleton_models.heatmap import (
+    PYSKL_COCO_LIMBS,
+    STREAMED_BYTES,
+    Drawing,
+    joint_drawing,
+    limb_drawing,
+    render,
+)
 
 COCO = get_layout("coco17")
 STEP = {np.float32: 1e-6, np.float16: 2.5e-4, np.uint8: 0.5 / 255 + 1e-6}
@@ -45,8 +52,7 @@ def test_mirror_images_are_the_volumes_reversed(dtype: type, drawing: Drawing) -
     out = np.empty((4, 17, 3, 20, 24), dtype)
     render(points, drawing, out, target=np.array([0, 2]), mirrored=np.array([3, 1]))
     for image, volume in ((out[3], out[0]), (out[1], out[2])):
-        image, expected = image.astype(float), volume[drawing.mirror][..., ::-1].astype(float)
-        np.testing.assert_allclose(image, expected, rtol=1e-3, atol=1 if dtype == np.uint8 else 1e-6)
+        np.testing.assert_array_equal(image, volume[drawing.mirror][..., ::-1])
 
 
 def test_threads_share_the_rows() -> None:
@@ -92,6 +98,28 @@ def test_shapes_that_do_not_fit_are_refused(
         render(np.zeros(points, np.float32), joint_drawing(COCO), np.zeros(out, np.float32))
 
 
+def test_large_volumes_are_streamed_to_the_same_numbers() -> None:
+    points, drawing = scattered(4, (64, 64), rows=1), limb_drawing(COCO)
+    rows = STREAMED_BYTES // (17 * 3 * 64 * 64 * 4) + 1
+    large = np.empty(rows * 17 * 3 * 64 * 64 + 16, np.float32)
+    first = -large.ctypes.data % 64 // 4  # a line of the cache begins there
+    large = large[first : first + rows * 17 * 3 * 64 * 64].reshape(rows, 17, 3, 64, 64)
+    render(points, drawing, large, target=np.array([rows - 2]), mirrored=np.array([rows - 1]))
+    small = np.empty((2, 17, 3, 64, 64), np.float32)
+    render(points, drawing, small, mirrored=np.array([1]))
+    np.testing.assert_array_equal(large[-2:], small)
+
+
 def test_limbs_without_their_mirror_image_are_refused() -> None:
     with pytest.raises(ValueError, match="mirror images"):
         limb_drawing(COCO, limbs=[(5, 7)])
+
+
+def test_published_limbs_have_their_published_mirror_images() -> None:
+    """`left_limb` and `right_limb` of the published recipes."""
+    mirror = limb_drawing(COCO, limbs=PYSKL_COCO_LIMBS).mirror
+    left, right = [0, 2, 3, 6, 7, 8, 12, 14], [1, 4, 5, 9, 10, 11, 13, 15]
+    assert mirror[left].tolist() == right
+    assert mirror[right].tolist() == left
+    assert mirror[16] == 16
+    assert {frozenset(limb) for limb in PYSKL_COCO_LIMBS} == {frozenset(limb) for limb in COCO.limbs}

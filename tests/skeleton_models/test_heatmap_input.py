@@ -48,7 +48,7 @@ def test_test_clips_equal_pyskls_pipeline(kind: str) -> None:
     np.testing.assert_allclose(volume[::3, ::4, ::5, ::5], golden[f"{kind}_sampled"], rtol=0, atol=2e-5)
     np.testing.assert_allclose(volume.sum((2, 3)), golden[f"{kind}_sum"], rtol=1e-4, atol=1e-3)
     mirror = torch.from_numpy(builder.drawing.mirror)
-    torch.testing.assert_close(batch.x[2:], batch.x[:2, mirror].flip(-1), rtol=0, atol=1e-6)
+    assert torch.equal(batch.x[2:], batch.x[:2, mirror].flip(-1))
 
 
 def test_a_clip_is_the_same_in_every_batch() -> None:
@@ -58,7 +58,7 @@ def test_a_clip_is_the_same_in_every_batch() -> None:
     keys = clip_keys(1, 0, [f"clip{n}" for n in range(4)])
     whole = builder.batch(clips, keys).x
     for n in (2, 0):
-        torch.testing.assert_close(builder.batch(clips[n : n + 1], keys[n : n + 1]).x[0], whole[n])
+        assert torch.equal(builder.batch(clips[n : n + 1], keys[n : n + 1]).x[0], whole[n])
     assert not torch.equal(builder.batch(clips, clip_keys(1, 1, [f"clip{n}" for n in range(4)])).x, whole)
 
 
@@ -96,6 +96,16 @@ def test_other_types_hold_the_same_values() -> None:
         x = builder.batch(clips, keys, out=ring).x
         assert x.data_ptr() == ring.data_ptr()
         torch.testing.assert_close(builder.to_float(x), exact, rtol=0, atol=step)
+
+
+@pytest.mark.parametrize(("flip", "views_at_once", "sizes"), [(True, 5, [4, 2]), (False, 1, [1, 1, 1])])
+def test_pieces_are_the_rows_of_the_batch(flip: bool, views_at_once: int, sizes: list[int]) -> None:
+    builder = HeatmapInput(COCO, 6, (14, 14), test_clips=3, test_flip=flip)
+    pieces = list(builder.pieces(clip_of_two(), views_at_once))
+    assert [piece.views for piece in pieces] == [len(piece.x) for piece in pieces] == sizes
+    straight = [row for piece in pieces for row in piece.x[: len(piece.x) // (1 + flip)]]
+    images = [row for piece in pieces for row in piece.x[len(piece.x) // (1 + flip) :]] if flip else []
+    assert torch.equal(torch.stack(straight + images), builder.batch([clip_of_two()], None).x)
 
 
 def test_a_clip_without_persons_is_empty() -> None:
