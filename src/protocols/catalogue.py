@@ -18,13 +18,14 @@ PROTOCOLS: Mapping[str, Callable[[Sequence[str]], Protocol]] = {
 }
 
 
-def find_protocol(name_or_path: str | Path, clip_ids: Sequence[str]) -> Protocol:
+def find_protocol(name_or_path: str | Path, clip_ids: Sequence[str], without_poses: bool = False) -> Protocol:
     """The protocol of a name in `PROTOCOLS`, or of a labels CSV.
 
     Args:
         name_or_path: such as `nw_ucla`, `labels.csv`, or `labels.csv:xsub` for the splits `xsub_train`,
             `xsub_val` and `xsub_test` of that file.
         clip_ids: of the cache; the protocol's clips are among them.
+        without_poses: take clips of a labels CSV that are not in the cache too, for who counts them himself.
 
     Raises:
         ValueError: no such name or file (names the nearest); clips that do not belong to the data set.
@@ -37,7 +38,9 @@ def find_protocol(name_or_path: str | Path, clip_ids: Sequence[str]) -> Protocol
         stem, _, prefix = text.rpartition(":")
         path = Path(stem)
     if path.is_file():
-        return read_labels_csv(path, f"{prefix}_" if prefix else "", clip_ids=clip_ids)
+        return read_labels_csv(
+            path, f"{prefix}_" if prefix else "", clip_ids=None if without_poses else clip_ids
+        )
     near = difflib.get_close_matches(text, PROTOCOLS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(

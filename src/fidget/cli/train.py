@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         recipe = load_recipe(args.recipe, args.overrides)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    protocol = _protocol(args.protocol, args.poses)
+    protocol = _protocol(args.protocol, args.poses, recipe.data.missing == "drop")
     output = args.output or Path("runs") / f"{recipe.name}-{protocol.name}-seed{recipe.train.seed}"
     streams = stream_recipes(recipe)
     for stream, stream_recipe in streams.items():
@@ -88,11 +88,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _protocol(name: str, poses: Path) -> Protocol:
+def _protocol(name: str, poses: Path, without_poses: bool) -> Protocol:
+    from fidget.cli.usage import UsageError
     from poses.cache_reader import PoseCache
-    from protocols.catalogue import find_protocol
+    from protocols.catalogue import PROTOCOLS, find_protocol
 
-    return find_protocol(name, list(PoseCache(poses).stamps()))
+    clip_ids = list(PoseCache(poses).stamps())
+    try:
+        return find_protocol(name, clip_ids, without_poses)
+    except ValueError as error:
+        if name in PROTOCOLS or Path(name).exists() or Path(name.rpartition(":")[0]).is_file():
+            raise  # the labels and the poses do not fit: a failure, not a wrong word
+        raise UsageError(str(error)) from error
 
 
 def _train(args: argparse.Namespace, recipe: Recipe, protocol: Protocol, output: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fidget.training.losses import action_log_probs
 from fidget.training.recipe import Recipe
+from fidget.training.run_directory import whole_checkpoint
 from poses.layout import Layout
 from protocols.label_tree import LabelTree
 from skeleton_models.checkpoint import load_exactly, read_checkpoint, rename
@@ -81,7 +82,8 @@ def load_pretrained(model: SkeletonModel, name: str, file: Path | str) -> str:
     Raises:
         ValueError: the names are nobody's, or a shape differs; the message names the entries.
     """
-    stored = read_checkpoint(file)
+    with whole_checkpoint(file):
+        stored = read_checkpoint(file)
     if any(key.startswith("model.") for key in stored):  # ours: what else training added stays behind
         stored = {key[6:]: tensor for key, tensor in stored.items() if key.startswith("model.")}
     own = model.state_dict()

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,12 @@ from fidget.training.recipe import Recipe, parse_recipe, to_toml
 from poses.whole_file import replacing
 
 Row = dict[str, Any]
+_MAY_CHANGE = (
+    "eval.splits",
+    "train.prefetch",
+    "train.tensorboard",
+    "input.threads",
+)  # no weight depends on them
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,7 @@ class RunDirectory:
         stored = self.path / "recipe.toml"
         if stored.exists():
             self._expect_same(recipe, inputs)
-            return
-        if self.path.exists() and any(self.path.iterdir()):
+        elif self.path.exists() and any(file.name != "inputs.json" for file in self.path.iterdir()):
             raise ValueError(f"{self.path} holds other files and no run; choose another directory with -o")
         write_json(self.path / "inputs.json", dict(inputs))
         with replacing(stored) as part:
@@ -72,7 +79,7 @@ class RunDirectory:
         differing = [
             f"{key} is {old.get(key)!r} there, {new.get(key)!r} now"
             for key in dict.fromkeys((*old, *new))
-            if old.get(key) != new.get(key)
+            if old.get(key) != new.get(key) and key not in _MAY_CHANGE
         ]
         if differing:
             more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
@@ -101,9 +108,25 @@ def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
-    """What `save_tensors` wrote; opened as data only."""
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """What `save_tensors` wrote; opened as data only.
+
+    Raises:
+        ValueError: the file is no checkpoint, or damaged.
+    """
+    with whole_checkpoint(path):
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return content
+
+
+@contextmanager
+def whole_checkpoint(path: Path | str) -> Iterator[None]:
+    """Inside, what torch raises of a file that is no checkpoint becomes one line that names the file."""
+    try:
+        yield
+    except (pickle.UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: not a checkpoint of tensors, or damaged; name another file, or delete this one"
+        ) from error
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning.fabric.plugins.precision import Precision
 from tests.fidget.training.training_samples import (
     RECIPE,
     protocol_of,
@@ -143,6 +145,62 @@ def test_two_processes_train_one_network_and_score_every_clip(cache, tmp_path) -
     assert row["learning_rate"] == alone["learning_rate"]  # two processes of two clips are one of four
     scores = read_scores(tmp_path / "run" / "scores" / "test.parquet")
     assert scores.clip_ids == protocol_of().splits["test"].clip_ids
+
+
+def test_only_the_splits_asked_for_are_scored_and_the_others_later(cache, tmp_path) -> None:
+    run = tmp_path / "run"
+    tuned, _ = _train(cache, run, "train.epochs=1", "eval.splits=['val']")
+    assert "test" not in tuned
+    assert {file.name for file in (run / "scores").iterdir()} == {"val.parquet"}
+    last = (run / "checkpoints" / "last.pt").read_bytes()
+    both, said = _train(cache, run, "train.epochs=1")
+    assert both["val"] == tuned["val"]
+    assert both["test"]["clips"] == 3
+    assert (run / "checkpoints" / "last.pt").read_bytes() == last
+    assert not any(line.startswith("epoch") for line in said)
+
+
+def test_the_summary_says_what_computed_and_how_long_it_waited(cache, tmp_path) -> None:
+    summary, said = _train(cache, tmp_path / "run", "train.epochs=1")
+    assert summary["used"]["device"] == "cpu"
+    assert summary["used"]["model"] == "stgcnpp"
+    assert 0 <= summary["data_wait_share"] <= 1
+    assert f"{100 * summary['data_wait_share']:.1f} % of it waiting for data" in said[-1]
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["device"] == "cpu"
+
+
+def test_the_loss_scale_is_resumed(cache, tmp_path, monkeypatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(Precision, "state_dict", lambda _: {"scale": 1024.0})
+    monkeypatch.setattr(Precision, "load_state_dict", lambda _, state: given.append(state))
+    _train(cache, tmp_path / "run", "train.epochs=1")
+    assert given == []
+    _train(cache, tmp_path / "run", "train.epochs=1")
+    assert given == [{"scale": 1024.0}]
+
+
+def test_a_damaged_checkpoint_is_named(cache, tmp_path) -> None:
+    _train(cache, tmp_path / "run", "train.epochs=1")
+    last = tmp_path / "run" / "checkpoints" / "last.pt"
+    last.write_bytes(last.read_bytes()[:3000])
+    with pytest.raises(ValueError, match=r"last\.pt: not a checkpoint of tensors, or damaged"):
+        _train(cache, tmp_path / "run", "train.epochs=1")
+
+
+_VOLUMES = (
+    "model.name='posec3d_c3d_light'", "model.options={}",
+    "input={form='heatmap', frames=4, size_hw=[14, 14]}",
+    "train.epochs=1", "train.batch_size=4", "eval.test_clips=3", "eval.test_flip=true",
+)  # fmt: skip
+
+
+def test_volumes_drawn_where_the_network_is_train_it_the_same(cache, tmp_path) -> None:
+    here, _ = _train(cache, tmp_path / "here", *_VOLUMES, "input.render='cpu'")
+    there, _ = _train(cache, tmp_path / "there", *_VOLUMES, "input.render='device'")
+    assert here["recipe_hash"] == there["recipe_hash"]
+    scores = [read_scores(tmp_path / run / "scores" / "test.parquet").scores for run in ("here", "there")]
+    np.testing.assert_allclose(*scores, atol=1e-5)
 
 
 def test_selection_needs_a_validation_split(cache, tmp_path) -> None:
