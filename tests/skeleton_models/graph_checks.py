@@ -72,7 +72,8 @@ def check_fits(
 ) -> int:
     """Published names and shapes fit the network entry by entry; returns how many parameters it has.
 
-    On torch's meta device, where weights have no values. MMAction2's classifier is called `fc`.
+    On torch's meta device, where weights have no values. MMAction2's own code gives the same names and shapes
+    as PYSKL's for all five networks both have, but for the classifier, `fc`.
     """
     with torch.device("meta"):
         model = make().to("meta")
