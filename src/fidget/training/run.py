@@ -159,6 +159,8 @@ def open_run(
             progress.say(clip_set.summary())
     if recipe.train.channels_last:
         network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    if fabric.world_size > 1:
+        _give_gradients_the_strides_of_weights(network)
     optimizer = make_optimizer(network, recipe.train)
     module: Any = torch.compile(network) if recipe.train.compile else network
     wrapped, fabric_optimizer = fabric.setup(module, optimizer)
@@ -167,6 +169,18 @@ def open_run(
         recipe, protocol, directory, fabric, clips, sets, *builders,
         network, wrapped, fabric_optimizer, loss, average, progress, used,
     )  # fmt: skip
+
+
+def _give_gradients_the_strides_of_weights(network: ActionNetwork) -> None:
+    """Of 1x1 convolutions, whose strides along the axes of length 1 mean nothing but make DDP warn."""
+    for weight in network.parameters():
+        if weight.ndim > 2 and weight[0, 0].numel() == 1:
+            shape, strides = weight.shape, weight.stride()
+            weight.register_hook(
+                lambda grad, shape=shape, strides=strides: (
+                    grad.flatten(1).contiguous().as_strided(shape, strides)
+                )
+            )
 
 
 def _used(
