@@ -173,6 +173,7 @@ def open_run(
 
 def _give_gradients_the_strides_of_weights(network: ActionNetwork) -> None:
     """Of 1x1 convolutions, whose strides along the axes of length 1 mean nothing but make DDP warn."""
+    weight: Any  # torch types no register_hook
     for weight in network.parameters():
         if weight.ndim > 2 and weight[0, 0].numel() == 1:
             shape, strides = weight.shape, weight.stride()
