@@ -33,8 +33,8 @@ __import__(module)
 """
 
 
-@pytest.mark.parametrize("module", modules("poses", "weights"))
-def test_floor_0_imports_without_heavy_libraries(module: str) -> None:
+@pytest.mark.parametrize("module", modules("poses", "weights", "protocols"))
+def test_records_and_scoring_import_without_heavy_libraries(module: str) -> None:
     in_fresh_interpreter(BLOCKED, module, *HEAVY)
 
 
@@ -64,9 +64,22 @@ for module in sys.argv[1].split():
 after = surroundings()
 assert before == after, [pair for pair in zip(before, after) if pair[0] != pair[1]]
 """
-LOADED_BEFORE = ("av", "cv2", "pyarrow", "pyarrow.parquet", "scipy.ndimage", "scipy.optimize")
+LOADED_BEFORE = (
+    "av",
+    "cv2",
+    "pyarrow",
+    "pyarrow.parquet",
+    "scipy.ndimage",
+    "scipy.optimize",
+    "torch",
+    "numba",
+    "lightning.fabric",
+    "pydantic",
+)
 
 
-@pytest.mark.parametrize("package", ["poses", "weights", "pose_extract", "fidget"])
+@pytest.mark.parametrize(
+    "package", ["poses", "weights", "protocols", "pose_extract", "skeleton_models", "fidget"]
+)
 def test_importing_changes_nothing(package: str) -> None:
     in_fresh_interpreter(QUIET, " ".join(modules(package)), *LOADED_BEFORE)
