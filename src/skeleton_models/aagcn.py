@@ -20,7 +20,7 @@ from torch.nn import functional
 from poses.layout import Layout
 from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import AdjacencyKind, adjacency
-from skeleton_models.graph_network import DataNorm, GraphNetwork, Stage, plan_stages
+from skeleton_models.graph_network import DataNorm, GraphBlock, GraphNetwork, Stage, plan_stages
 from skeleton_models.stgcn import TOOLBOX_NAMES, gather_neighbours
 from skeleton_models.temporal_convolution import TemporalConvolution
 
@@ -161,29 +161,16 @@ def _zero_bias(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> None:
     nn.init.zeros_(layer.bias)
 
 
-class AAGCNBlock(nn.Module):
-    """Graph convolution, convolution over 9 frames, residual, ReLU."""
+class AAGCNBlock(GraphBlock):
+    """The family's block with a convolution over 9 frames and the papers' initial weights."""
 
     def __init__(self, stage: Stage, gcn: AdaptiveGraphConvolution, temporal_dropout: float) -> None:
-        super().__init__()
         width = stage.out_channels
-        self.gcn = gcn
-        self.tcn = TemporalConvolution(width, width, 9, stage.stride, temporal_dropout)
-        units = [self.tcn]
-        self.first = stage.first
-        if not stage.first and (stage.in_channels != width or stage.stride != 1):
-            self.residual = TemporalConvolution(stage.in_channels, width, 1, stage.stride)
-            units.append(self.residual)
-        for unit in units:
+        tcn = TemporalConvolution(width, width, 9, stage.stride, temporal_dropout)
+        super().__init__(stage, gcn, tcn)
+        for unit in (tcn, self.residual) if hasattr(self, "residual") else (tcn,):
             nn.init.kaiming_normal_(unit.conv.weight, mode="fan_out")
             _zero_bias(unit.conv)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(P, C, T, V) to (P, C', ceil(T / stride), V)."""
-        y: Tensor = self.tcn(self.gcn(x))
-        if not self.first:
-            y = y + (self.residual(x) if hasattr(self, "residual") else x)
-        return torch.relu(y)
 
 
 class AAGCN(GraphNetwork):

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from poses.layout import Layout
 from skeleton_models.checkpoint import NameRules
-from skeleton_models.graph_network import DataNorm, GraphNetwork, Stage, plan_stages
+from skeleton_models.graph_network import DataNorm, GraphBlock, GraphNetwork, plan_stages
 from skeleton_models.stgcn import TOOLBOX_NAMES
-from skeleton_models.temporal_convolution import MultiBranchTemporal, TemporalConvolution
+from skeleton_models.temporal_convolution import MultiBranchTemporal
 
 PUBLISHED_NAMES: dict[str, NameRules] = {"pyskl": TOOLBOX_NAMES}
 
@@ -115,25 +115,6 @@ class DynamicGroupTemporal(MultiBranchTemporal):
         return self.mix(y[..., :v] + y[..., v:] * self.add_coeff[:v])
 
 
-class DGBlock(nn.Module):
-    """DG-GCN, DG-TCN, residual, ReLU."""
-
-    def __init__(self, stage: Stage, gcn: DynamicGroupGraph, tcn: DynamicGroupTemporal) -> None:
-        super().__init__()
-        self.gcn = gcn
-        self.tcn = tcn
-        self.first = stage.first
-        if not stage.first and (stage.in_channels != stage.out_channels or stage.stride != 1):
-            self.residual = TemporalConvolution(stage.in_channels, stage.out_channels, 1, stage.stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(P, C, T, V) to (P, C', ceil(T / stride), V)."""
-        y: Tensor = self.tcn(self.gcn(x))
-        if not self.first:
-            y = y + (self.residual(x) if hasattr(self, "residual") else x)
-        return torch.relu(y)
-
-
 class DGSTGCN(GraphNetwork):
     """DG-STGCN.
 
@@ -191,7 +172,7 @@ class DGSTGCN(GraphNetwork):
             gcn = DynamicGroupGraph(
                 joints, stage.in_channels, width, subsets, ratio, channel_graph, group_graph, subset_wise
             )
-            blocks.append(DGBlock(stage, gcn, DynamicGroupTemporal(joints, width, stage.stride, drop)))
+            blocks.append(GraphBlock(stage, gcn, DynamicGroupTemporal(joints, width, stage.stride, drop)))
         super().__init__(
             num_classes=num_classes,
             joints=joints,

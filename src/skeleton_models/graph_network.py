@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from skeleton_models.model import SkeletonModel, gather_persons, mean_over_persons
+from skeleton_models.temporal_convolution import TemporalConvolution
 
 DataNorm = Literal["VC", "MVC"]
 """Statistics of the first batch norm: of each joint's channel, or of each person's as well."""
@@ -68,6 +70,31 @@ def plan_stages(
         width = int(base_channels * ch_ratio**grown + 1e-4)
         stages.append(Stage(stages[-1].out_channels, width, 2 if number in down_stages else 1, first=False))
     return stages
+
+
+class GraphBlock(nn.Module):
+    """Graph convolution, temporal module, residual, ReLU; the first block of a network has no residual.
+
+    Args:
+        stage: widths and stride.
+        gcn: from the stage's width in to its width out.
+        tcn: of its stride.
+    """
+
+    def __init__(self, stage: Stage, gcn: nn.Module, tcn: nn.Module) -> None:
+        super().__init__()
+        self.gcn = gcn
+        self.tcn = tcn
+        self.first = stage.first
+        if not stage.first and (stage.in_channels != stage.out_channels or stage.stride != 1):
+            self.residual = TemporalConvolution(stage.in_channels, stage.out_channels, 1, stage.stride)
+
+    def forward(self, x: Tensor, shared: Tensor | None = None) -> Tensor:
+        """(P, C, T, V), and (K, V, V) where blocks share a graph, to (P, C', ceil(T / stride), V)."""
+        y: Tensor = self.tcn(self.gcn(x) if shared is None else self.gcn(x, shared))
+        if not self.first:
+            y = y + (self.residual(x) if hasattr(self, "residual") else x)
+        return torch.relu(y)
 
 
 class InputNorm(nn.BatchNorm1d):

@@ -18,7 +18,7 @@ from torch.nn import functional
 from poses.layout import Layout
 from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import AdjacencyKind, adjacency
-from skeleton_models.graph_network import DataNorm, GraphNetwork, Stage, plan_stages
+from skeleton_models.graph_network import DataNorm, GraphBlock, GraphNetwork, plan_stages
 from skeleton_models.temporal_convolution import MULTI_BRANCH_NAMES, TemporalConvolution
 
 Adaptive = Literal["init", "offset", "importance"]
@@ -141,25 +141,6 @@ def aggregate_and_project(x: Tensor, graph: Tensor, conv: nn.Conv2d) -> Tensor:
     return functional.conv2d(gather_neighbours(x, graph), weight) + bias.unsqueeze(1)
 
 
-class STGCNBlock(nn.Module):
-    """Graph convolution, temporal module, residual, ReLU."""
-
-    def __init__(self, stage: Stage, gcn: GraphConvolution, tcn: nn.Module) -> None:
-        super().__init__()
-        self.gcn = gcn
-        self.tcn = tcn
-        self.first = stage.first
-        if not stage.first and (stage.in_channels != stage.out_channels or stage.stride != 1):
-            self.residual = TemporalConvolution(stage.in_channels, stage.out_channels, 1, stage.stride)
-
-    def forward(self, x: Tensor, shared: Tensor | None = None) -> Tensor:
-        """(P, C, T, V) to (P, C', ceil(T / stride), V)."""
-        y: Tensor = self.tcn(self.gcn(x, shared))
-        if not self.first:
-            y = y + (self.residual(x) if hasattr(self, "residual") else x)
-        return torch.relu(y)
-
-
 class STGCN(GraphNetwork):
     """ST-GCN. Its original and PYSKL name their entries differently and compute the same.
 
@@ -211,7 +192,7 @@ class STGCN(GraphNetwork):
             gcn = GraphConvolution(
                 edges, stage.in_channels, width, adaptive=adaptive, own_graph=not shared_graph
             )
-            blocks.append(STGCNBlock(stage, gcn, TemporalConvolution(width, width, 9, stage.stride, drop)))
+            blocks.append(GraphBlock(stage, gcn, TemporalConvolution(width, width, 9, stage.stride, drop)))
         super().__init__(
             num_classes=num_classes,
             joints=len(layout.joints),

@@ -13,8 +13,8 @@ import torch
 from poses.layout import Layout
 from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import AdjacencyKind, adjacency
-from skeleton_models.graph_network import DataNorm, GraphNetwork, plan_stages
-from skeleton_models.stgcn import TOOLBOX_NAMES, Adaptive, GraphConvolution, STGCNBlock
+from skeleton_models.graph_network import DataNorm, GraphBlock, GraphNetwork, plan_stages
+from skeleton_models.stgcn import TOOLBOX_NAMES, Adaptive, GraphConvolution
 from skeleton_models.temporal_convolution import MultiBranchTemporal
 
 PUBLISHED_NAMES: dict[str, NameRules] = {"pyskl": TOOLBOX_NAMES, "mmaction2": TOOLBOX_NAMES}
@@ -66,7 +66,7 @@ class STGCNpp(GraphNetwork):
             drop = 0.0 if stage.first else temporal_dropout
             gcn = GraphConvolution(edges, stage.in_channels, stage.out_channels, adaptive, residual=True)
             tcn = MultiBranchTemporal(stage.out_channels, stage.stride, dilations, drop)
-            blocks.append(STGCNBlock(stage, gcn, tcn))
+            blocks.append(GraphBlock(stage, gcn, tcn))
         super().__init__(
             num_classes=num_classes,
             joints=len(layout.joints),
