@@ -27,6 +27,7 @@ COMMANDS = {
     "poses": "look at, check, convert and merge pose caches",
     "train": "train a skeleton network from a pose cache",
     "evaluate": "accuracy and F1 of score files",
+    "export": "a run's network as an ONNX file or a torch.export program",
     "fuse": "one score file from several: streams, seeds, models",
     "weights": "list, fetch and find the models' weight files",
     "doctor": "what this machine has and what works",
