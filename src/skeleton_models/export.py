@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -51,14 +51,12 @@ def export_onnx(
     names = ["x", "position"][: len(inputs)]
     file = io.BytesIO()
     with _evaluating(model), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # the exporter's remarks on its own age and on sizes taken as constants
+        warnings.simplefilter("ignore")  # the exporter's remarks on its age and on sizes taken as constants
         try:
             torch.onnx.export(
                 _WithoutMask(model),
                 inputs,
-                file,
+                cast(Any, file),  # torch writes into it; its stub knows paths only
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=names,
@@ -133,7 +131,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 def _onnx_session(content: bytes) -> Any:
     try:
-        import onnxruntime
+        import onnxruntime  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "an ONNX file is checked by onnxruntime before it is written; install onnxruntime"
@@ -145,7 +143,9 @@ def _onnx_session(content: bytes) -> Any:
 
 
 def _onnx_errors() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
+    from onnxruntime.capi import (  # type: ignore[import-untyped]
+        onnxruntime_pybind11_state as state,
+    )
 
     return state.Fail, state.InvalidArgument, state.RuntimeException
 

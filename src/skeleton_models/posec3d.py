@@ -48,7 +48,7 @@ class Bottleneck(nn.Module):
         """(N, T, H, W, C) to (N, T', H', W', 4 * planes)."""
         y = self.conv3(self.conv2(self.conv1(x)))
         identity = x if self.downsample is None else self.downsample(x)
-        return functional.relu(y + identity, inplace=True)
+        return functional.relu(y.add_(identity), inplace=True)  # y is a batch norm's, which needs it no more
 
 
 class SlowOnly(HeatmapNetwork):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from poses.layout import Layout
@@ -88,7 +89,8 @@ class C3D(HeatmapNetwork):
             if place in ends:
                 x = pool_space(x, "average", 2, 2)
                 if self.temporal_downsample and place > 1:
-                    x = x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).mean(2)  # (N, T / 2, H, W, C)
+                    pairs = torch.unflatten(x[:, : x.shape[1] // 2 * 2], 1, (-1, 2))
+                    x = pairs.mean(2)  # (N, T / 2, H, W, C)
         return x
 
 

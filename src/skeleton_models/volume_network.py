@@ -21,7 +21,7 @@ from poses.layout import Layout
 from skeleton_models.checkpoint import NameRules
 from skeleton_models.model import SkeletonModel
 
-UINT8_SCALE = 255.0  # uint8 volumes hold round(255 * value)
+UINT8_SCALE = 255.0  # as `heatmap` writes them; it is not imported, for it needs numba
 Kernel = tuple[int, int, int]
 
 HEAD_NAMES: NameRules = [(r"^backbone\.", ""), (r"^cls_head\.fc_cls\.", "fc.")]
@@ -63,7 +63,7 @@ class ConvNorm(nn.Module):
         x = convolve(x, self.conv.weight, self.stride, self.groups)
         if self.bn is not None:
             frames = x.shape[1]
-            x = _from_images(self.bn(_to_images(x.flatten(0, 1)))).unflatten(0, (-1, frames))
+            x = torch.unflatten(_from_images(self.bn(_to_images(x.flatten(0, 1)))), 0, (-1, frames))
         return functional.relu(x, inplace=True) if self.relu else x
 
 
@@ -87,23 +87,19 @@ def convolve(x: Tensor, weight: Tensor, stride: tuple[int, int] = (1, 1), groups
         x = x if step == 1 else x[:, ::step]  # (N, T', H, W, C)
         images = _to_images(x.flatten(0, 1))  # (N * T', C, H, W)
         out = functional.conv2d(images, weight.squeeze(2), None, step_hw, pad, 1, groups)
-        return _from_images(out).unflatten(0, (-1, x.shape[1]))
+        return torch.unflatten(_from_images(out), 0, (-1, x.shape[1]))
     if k_h == k_w == 1 and step_hw == 1:
         columns = _to_images(x.flatten(2, 3))  # (N, C, T, H * W)
         out = functional.conv2d(columns, weight.squeeze(-1), None, (step, 1), (k_t // 2, 0), 1, groups)
-        return _from_images(out).unflatten(2, (height, width))
+        return torch.unflatten(_from_images(out), 2, (height, width))
     if groups == x.shape[4] and step == 1:
         images = _to_images(x.flatten(0, 1))  # (N * T, C, H, W)
-        parts = [
-            _shifted(
-                _from_images(
-                    functional.conv2d(images, weight[:, :, tap], None, step_hw, pad, 1, groups)
-                ).unflatten(0, (-1, frames)),
-                k_t // 2 - tap,
-            )
-            for tap in range(k_t)
-            if abs(k_t // 2 - tap) < frames  # else only padding would be seen
-        ]
+        parts = []
+        for tap in range(k_t):
+            later = k_t // 2 - tap
+            if abs(later) < frames:  # else only padding would be seen
+                out = functional.conv2d(images, weight[:, :, tap], None, step_hw, pad, 1, groups)
+                parts.append(_shifted(torch.unflatten(_from_images(out), 0, (-1, frames)), later))
         return sum(parts[1:], parts[0])
     volume = x.permute(0, 4, 1, 2, 3)  # (N, C, T, H, W) in channels_last_3d memory
     padding = (k_t // 2, *pad)
@@ -135,7 +131,7 @@ def pool_space(x: Tensor, kind: Literal["max", "average"], kernel: int, stride: 
         if kind == "max"
         else functional.avg_pool2d(images, kernel, stride)
     )
-    return _from_images(out).unflatten(0, (-1, x.shape[1]))
+    return torch.unflatten(_from_images(out), 0, (-1, x.shape[1]))
 
 
 class HeatmapNetwork(SkeletonModel):

@@ -89,6 +89,29 @@ def test_what_differs_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
         export_program(model, torch.rand(1, 3, 2, 8, 8))
 
 
+class Branching(C3D):
+    """Asks its own numbers which way to go, where torch.export knows none."""
+
+    def forward_volume(self, x: Tensor) -> Tensor:
+        return super().forward_volume(x) * (2.0 if x.sum() > 0 else 1.0)
+
+
+class Unknown(C3D):
+    """Uses what ONNX has no operator for."""
+
+    def forward_volume(self, x: Tensor) -> Tensor:
+        return torch.special.bessel_j0(super().forward_volume(x))
+
+
+def test_what_cannot_be_exported_is_said_in_a_sentence(tmp_path: Path) -> None:
+    x, options = torch.rand(1, 3, 2, 8, 8), {"num_classes": 4, "in_channels": 3, "base_channels": 2}
+    with pytest.raises(ValueError, match=r"^Branching could not be exported to torch.export: .*; try an"):
+        export_program(Branching(**options), x)
+    with pytest.raises(ValueError, match=r"^Unknown could not be exported to ONNX: .*bessel.*; try an"):
+        export_onnx(Unknown(**options), x, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
 def test_an_example_that_does_not_fit_is_refused() -> None:
     model, _ = build("x3d")
     with pytest.raises(ValueError, match=r"expected volumes \(N, 17, T, H, W\)"):

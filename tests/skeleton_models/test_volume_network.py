@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from poses.layout import get_layout
+from skeleton_models import heatmap, volume_network
 from skeleton_models.volume_network import convolve, pool_space, volume_channels
 
 
@@ -64,3 +65,7 @@ def test_channels_of_the_input() -> None:
     assert volume_channels(layout, None, with_limbs=False) == 17
     assert volume_channels(layout, None, with_limbs=True) == len(layout.limbs)
     assert volume_channels(layout, 5, with_limbs=True) == 5
+
+
+def test_counts_as_the_input_writes_them() -> None:
+    assert volume_network.UINT8_SCALE == heatmap.UINT8_SCALE
