@@ -92,7 +92,7 @@ def test_a_killed_run_resumes_to_the_same_bits(cache, tmp_path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     dead = subprocess.run(
         [sys.executable, "-c", _KILLED, str(cache), str(tmp_path / "killed"), *options],
-        env=environment, capture_output=True, text=True, timeout=120,
+        env=environment, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert dead.returncode == -signal.SIGKILL, dead.stderr
     assert len(read_rows(tmp_path / "killed" / "metrics.csv")) == 1
@@ -136,7 +136,7 @@ def test_two_processes_train_one_network_and_score_every_clip(cache, tmp_path) -
         [sys.executable, "-m", "fidget.cli.main", *words, "--device", "cpu", "--devices", "2", "--set",
          "train.batch_size=2", "--set", "train.reference_batch=4", "--set", "train.epochs=1"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, cwd=tmp_path, capture_output=True,
-        text=True, timeout=180,
+        text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (row,) = read_rows(tmp_path / "run" / "metrics.csv")

@@ -31,7 +31,7 @@ def test_a_batch_without_anybody_is_features_of_zero() -> None:
 
 
 def test_an_option_that_does_not_exist_is_named() -> None:
-    with pytest.raises(ValueError, match="no option .colour."):
+    with pytest.raises(ValueError, match="no option 'colour'"):
         _network("model.options.colour=3")
 
 
