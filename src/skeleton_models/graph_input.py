@@ -236,6 +236,8 @@ class GraphInput:
             pairs=pairs,
             kind=np.array([kinds.index(b) + 1 if b in kinds else 0 for b in bones], np.int64),
             moves=np.array([stream.endswith("motion") for stream in self.streams]),
+            moving=any(stream.endswith("motion") for stream in self.streams),
+            four=self.streams == STREAMS[:4],
             min_score=np.float32(self.min_score),
             confidence=self.confidence,
             fill=self.missing == "filled",

@@ -161,12 +161,13 @@ def _find_in_person(  # type: ignore[no-untyped-def]
         if len(spine):
             _stand_upright(xyz[part[0] * joints : (part[0] + 1) * joints], spine, origin, matrix)
         return
-    length = _torso(xyz, score, frames, joints, min_score, first, root, top, origin)
+    length = _torso(xyz, score, frames, joints, min_score, first, root, top, limbs, origin)
     if depth > 0:
         _face_forward(xyz, score, frames, joints, min_score, first, left, right, depth, matrix)
     if kind == _TORSO:
-        longest = _longest_limb(xyz, score, frames, joints, min_score, limbs)
-        matrix /= max(length, SHORTEST_TORSO * longest)
+        for c in range(len(matrix)):
+            for k in range(len(matrix)):
+                matrix[c, k] /= length
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -198,9 +199,11 @@ def _frames_with(score, frames, joints, min_score, part):  # type: ignore[no-unt
     """Fill part with the frames that have a joint at all; their number."""
     count = 0
     for t in range(frames):
-        if (score[t * joints : (t + 1) * joints] > min_score).any():
-            part[count] = t
-            count += 1
+        for row in range(t * joints, (t + 1) * joints):
+            if score[row] > min_score:
+                part[count] = t
+                count += 1
+                break
     return count
 
 
@@ -232,8 +235,10 @@ def _mean_of(xyz, score, row, members, min_score, place):  # type: ignore[no-unt
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _torso(xyz, score, frames, joints, min_score, first, root, top, origin):  # type: ignore[no-untyped-def]
-    """The root over the frames into origin (C,), and the median length of the torso.
+def _torso(  # type: ignore[no-untyped-def]
+    xyz, score, frames, joints, min_score, first, root, top, limbs, origin
+):
+    """The root over the frames into origin (C,), and the median length of the torso, kept from being tiny.
 
     Without a root, the mean of all joints takes its place; without a torso, their root mean square
     distance from the origin is the unit.
@@ -245,17 +250,26 @@ def _torso(xyz, score, frames, joints, min_score, first, root, top, origin):  # 
         if not _mean_of(xyz, score, t * joints, root, min_score, foot):
             continue
         if not (first and rooted):
-            origin += foot
+            for c in range(channels):
+                origin[c] += foot[c]
             rooted += 1
         if _mean_of(xyz, score, t * joints, top, min_score, head):
-            lengths[measured] = np.sqrt(((head - foot) ** 2).sum())
+            square = 0.0
+            for c in range(channels):
+                square += (head[c] - foot[c]) ** 2
+            lengths[measured] = np.sqrt(square)
             measured += 1
     if rooted:
-        origin /= rooted
+        for c in range(channels):
+            origin[c] /= rooted
     else:
         _spread(xyz, score, min_score, True, origin)
-    length = np.median(lengths[:measured]) if measured else 0.0
-    return length if length > 1e-6 else _spread(xyz, score, min_score, False, origin)
+    if measured:
+        longest = _longest_limb(xyz, score, frames, joints, min_score, limbs)
+        length = max(np.median(lengths[:measured]), SHORTEST_TORSO * longest)
+        if length > 1e-6:
+            return length
+    return _spread(xyz, score, min_score, False, origin)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -290,7 +304,8 @@ def _spread(xyz, score, min_score, move, origin):  # type: ignore[no-untyped-def
                 place[c] += xyz[row, c]
                 square += (xyz[row, c] - origin[c]) ** 2
     if move:
-        origin[:] = place / max(count, 1)
+        for c in range(len(origin)):
+            origin[c] = place[c] / max(count, 1)
     spread = np.sqrt(square / max(count, 1))
     return spread if spread > 1e-6 else 1.0
 
@@ -323,26 +338,42 @@ def _stand_upright(frame, spine, origin, matrix):  # type: ignore[no-untyped-def
         for c in range(3):
             if frame[spine[k], c] == frame[spine[k], c]:
                 place[k, c] = frame[spine[k], c]
-    origin[:] = place[0]
-    upright = _turn_onto(place[2] - place[1], 2)
-    sideways = _turn_onto(upright @ (place[3] - place[4]), 0)
-    matrix[:] = sideways @ upright
+    ahead, upright, sideways = np.empty(3), np.empty((3, 3)), np.empty((3, 3))
+    for c in range(3):
+        origin[c], ahead[c] = place[0, c], place[2, c] - place[1, c]
+    _turn_onto(ahead, 2, upright)
+    for c in range(3):
+        ahead[c] = 0.0
+        for k in range(3):
+            ahead[c] += upright[c, k] * (place[3, k] - place[4, k])
+    _turn_onto(ahead, 0, sideways)
+    for c in range(3):
+        for k in range(3):
+            value = 0.0
+            for i in range(3):
+                value += sideways[c, i] * upright[i, k]
+            matrix[c, k] = value
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _turn_onto(vector, axis):  # type: ignore[no-untyped-def]
-    """(3, 3) the shortest rotation of a vector onto an axis (Rodrigues); identity where it is undefined."""
-    turn = np.eye(3)
-    length = np.sqrt((vector**2).sum())
-    onto = np.zeros(3)
-    onto[axis] = 1.0
-    normal = np.cross(vector, onto)
-    if length < 1e-12 or np.abs(normal).sum() < 1e-6:
-        return turn
-    cosine = min(max(vector[axis] / length, -1.0), 1.0)
-    sine = np.sqrt(1.0 - cosine * cosine)
-    normal /= np.sqrt((normal**2).sum())
-    cross = np.zeros((3, 3))
-    cross[0, 1], cross[0, 2], cross[1, 2] = -normal[2], normal[1], -normal[0]
-    cross[1, 0], cross[2, 0], cross[2, 1] = normal[2], -normal[1], normal[0]
-    return turn + sine * cross + (1.0 - cosine) * (cross @ cross)
+def _turn_onto(vector, axis, turn):  # type: ignore[no-untyped-def]
+    """The shortest rotation of a vector onto an axis into turn (3, 3); identity where it is undefined.
+
+    Rodrigues' formula about the normal of both, n: c * I + s * [n]x + (1 - c) * n nT.
+    """
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    across = np.sqrt(vector[first] ** 2 + vector[second] ** 2)
+    length = np.sqrt(across**2 + vector[axis] ** 2)
+    normal = np.zeros(3)
+    cosine, sine = 1.0, 0.0
+    if length >= 1e-12 and abs(vector[first]) + abs(vector[second]) >= 1e-6:
+        normal[first], normal[second] = vector[second] / across, -vector[first] / across
+        cosine = min(max(vector[axis] / length, -1.0), 1.0)
+        sine = np.sqrt(1.0 - cosine * cosine)
+    for a in range(3):
+        for b in range(3):
+            turn[a, b] = (1.0 - cosine) * normal[a] * normal[b]
+        turn[a, a] += cosine
+        b, c = (a + 1) % 3, (a + 2) % 3
+        turn[a, b] -= sine * normal[c]
+        turn[a, c] += sine * normal[b]

@@ -29,6 +29,8 @@ class Options(NamedTuple):
         pairs: (P, V) int64, kinds of bones: the joint that is subtracted from each joint.
         kind: (S,) int64, what each stream shows: 0 joints, 1 + p the bones of kind p.
         moves: (S,) bool, the streams that are differences along time.
+        moving: whether one of them is.
+        four: whether they are joint, bone and the motion of both, in this order.
         min_score: joints up to this score are missing.
         confidence: each stream has the score as one more channel.
         fill: a missing joint is put at 0 before differences are taken, instead of after.
@@ -41,6 +43,8 @@ class Options(NamedTuple):
     pairs: NDArray[np.int64]
     kind: NDArray[np.int64]
     moves: NDArray[np.bool_]
+    moving: bool
+    four: bool
     min_score: np.float32
     confidence: bool
     fill: bool
@@ -104,7 +108,7 @@ def place_frames(  # type: ignore[no-untyped-def]
 def _mark_needed(count, reverse, options, position, done):  # type: ignore[no-untyped-def]
     """Set done (count,) where a frame is sampled, or is the neighbour of one that is."""
     done[:count] = options.stretch_box
-    step = (-1 if reverse else 1) if options.clip_motion and options.moves.any() else 0
+    step = (-1 if reverse else 1) if options.clip_motion and options.moving else 0
     below, above = min(step, 0), max(step, 0) + (1 if options.between else 0)
     for i in range(len(position)):
         t = int(position[i])
@@ -138,7 +142,10 @@ def _compose(row, clip, anchors, drawn, columns, origin, tilt):  # type: ignore[
         return np.float32(0.0)
     area = matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]
     if channels == 3:  # the determinant of a turn about the vertical, scaled, or of any other map
-        area = (matrix[0] * np.cross(matrix[1], matrix[2])).sum()
+        area = 0.0
+        for c in range(3):
+            d, e = (c + 1) % 3, (c + 2) % 3
+            area += matrix[0, c] * (matrix[1, d] * matrix[2, e] - matrix[1, e] * matrix[2, d])
     return np.float32(drawn.jitter / np.abs(area) ** (1.0 / channels))
 
 

@@ -15,10 +15,6 @@ from skeleton_models.graph_placing import look_up, place_frames
 from skeleton_models.lanes import LANES, put, put_four, put_step, step
 
 _NO_STEP = 2 * LANES  # where the weights begin that make nothing of a step
-FOUR_KIND, FOUR_MOVE = (
-    np.array([0, 1, 0, 1]),
-    np.array([False, False, True, True]),
-)  # joint, bone, motion of both
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -81,10 +77,9 @@ def _write(  # type: ignore[no-untyped-def]
     table, plane, at, after, options, depth, weights, done, first, last, x
 ):
     """One person of one row, x flat (T, V, streams, depth), from table (1 + P planes)."""
-    length, joints, moving = len(at), len(options.mirror), options.moves.any()
+    length, joints, moving = len(at), len(options.mirror), options.moving
     kind, moves, stride = options.kind, options.moves, joints * LANES
     width = joints * depth * len(kind)
-    four = len(kind) == 4 and np.all(moves == FOUR_MOVE) and np.all(kind == FOUR_KIND)
     done[:], first[:] = len(options.pairs) == 0, -1
     for i in range(length):
         here, then = at[i], after[i] if moving else -1
@@ -100,7 +95,7 @@ def _write(  # type: ignore[no-untyped-def]
         out, to = (x, i * width) if i < length - 1 else (last, 0)  # nothing is written behind the end
         row = 0 if then >= 0 else _NO_STEP
         now, then = here * stride, (then if then >= 0 else here) * stride
-        if four:
+        if options.four:
             for j in range(joints):
                 put_four(out, to + j * 4 * depth, depth, table, plane, now, then, weights, row)
                 now, then = now + LANES, then + LANES

@@ -214,7 +214,7 @@ def test_torso_normalisation_is_blind_to_place_and_size(layout: str) -> None:
 def standing(torso_px: float) -> ClipArrays:
     """Hips at (100, 300), shoulders above them, knees 80 pixels below; the rest is missing but the nose."""
     xyz = np.full((1, 3, 17, 2), np.nan, np.float32)
-    for joint, place in {"left_hip": (90, 300), "right_hip": (110, 300), "nose": (100, 150),
+    for joint, place in {"left_hip": (90, 300), "right_hip": (110, 300), "nose": (100, 250 - torso_px),
                          "left_shoulder": (80, 300 - torso_px), "right_shoulder": (120, 300 - torso_px),
                          "left_knee": (90, 380), "right_knee": (110, 380)}.items():  # fmt: skip
         xyz[0, :, COCO17.index(joint)] = place
@@ -228,7 +228,7 @@ def standing(torso_px: float) -> ClipArrays:
 )
 def test_torso_normalisation_known_answer(torso_px: float, unit_px: float) -> None:
     x = GraphInput(COCO17, 3, normalise="torso").batch([standing(torso_px)], None).x[0, 0, 0]
-    assert x[COCO17.index("nose")].tolist() == pytest.approx([0, -150 / unit_px])
+    assert x[COCO17.index("nose")].tolist() == pytest.approx([0, -(50 + torso_px) / unit_px])
     assert x[COCO17.index("left_hip")].tolist() == pytest.approx([-10 / unit_px, 0])
 
 
