@@ -36,7 +36,8 @@ class HeatmapInput:
 
     A clip of 3D joints is projected along the line of sight (orthographic): in training from the direction
     that `augment` turns it to, about `view_yaw_deg`; in evaluation from `view_yaw_deg`. Its box is then
-    scaled to 1000 pixels, so that `augment.scale_range` changes nothing; the random crop does. In two
+    scaled to 1000 pixels, so that `augment.scale_range` changes nothing; the random crop does. So is the box
+    of a 2D clip whose frame is below 10 pixels: its coordinates have another unit. In two
     dimensions the augmentation works about the middle of the persons' box, whose longer side is the unit,
     before the crop that was found without it. Mirroring comes last, as in PYSKL: x becomes W - x in
     training, W - 1 - x (the volume reversed) for the mirrored test clips, of both toolboxes.

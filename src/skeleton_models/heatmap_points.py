@@ -16,7 +16,8 @@ from skeleton_models.clip_arrays import PackedClips
 from skeleton_models.heatmap_crop import CROP_DRAWS, CropRules, map_frame
 from skeleton_models.random_keys import Keys, bits_at, stream_base, uniform_at
 
-LONG_SIDE_PX = 1000.0  # of the picture that a 3D clip is projected on
+LONG_SIDE_PX = 1000.0  # of the picture that a clip without pixels is drawn on: 3D, or a frame too small
+_SMALLEST_FRAME_PX = 10  # a frame no larger holds coordinates of another unit, such as 0..1
 _CROP = np.uint64(Stream.BUILDER + 1)
 _BLOCK, _JITTER = np.uint64(Stream.BLOCK), np.uint64(Stream.JITTER)
 
@@ -115,7 +116,7 @@ def _place_clips(packed, views, positions, keys, training, motion, setting, jitt
         _find_box(clip, rows, packed, positions, motion, setting, box)
         unit = max(box[2] - box[0], box[3] - box[1])
         frame_h, frame_w = packed.frame_hw[clip]
-        if packed.xyz.shape[1] == 3:
+        if packed.xyz.shape[1] == 3 or max(frame_h, frame_w) < _SMALLEST_FRAME_PX:
             scale = LONG_SIDE_PX / unit if np.isfinite(unit) and unit > 0 else 1.0
             box *= scale
             frame_h = frame_w = int(LONG_SIDE_PX)

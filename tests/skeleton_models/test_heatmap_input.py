@@ -86,6 +86,19 @@ def test_3d_clips_are_seen_upright_and_whole() -> None:
     assert order[0] in (nearest[0], nearest[-1])
 
 
+@pytest.mark.parametrize("keys", [None, clip_keys(1, 0, ["a"])])
+def test_coordinates_that_are_no_pixels_fill_the_map_too(keys: np.ndarray | None) -> None:
+    """JHMDB's are -1..1 about the person, in a frame of one pixel: the crop takes whole pixels."""
+    pixels = clip_of_two(persons=1)
+    unit = pixels._replace(xyz=pixels.xyz / 500 - 1, frame_hw=(1, 1))
+    builder = HeatmapInput(COCO, 6, (32, 32), random_crop=False)
+    peaks = builder.batch([unit], keys).x.amax((0, 2, 3, 4))
+    assert (peaks > 0.2).all()  # every joint is on the map
+    expected = builder.batch([pixels], keys).x
+    if keys is None:  # the same picture, but for whole pixels of another size
+        assert float((builder.batch([unit], None).x - expected).abs().mean()) < 0.2 * float(expected.mean())
+
+
 def test_other_types_hold_the_same_values() -> None:
     clips = [clip_of_two(1), clip_of_two(2, persons=1)]
     keys = clip_keys(0, 0, ["a", "b"])
