@@ -28,7 +28,8 @@ left_ankle left_knee
 right_ankle right_knee
 """
 
-# The 17 limbs PoseC3D's limb heatmaps are trained on, in its channel order.
+# Seventeen limbs, in the default order of pyskl's and MMAction2's limb heatmaps; their published checkpoints
+# take another, `PYSKL_COCO_LIMBS` of skeleton_models/heatmap.py.
 COCO17_LIMBS = (
     (0, 1), (0, 2), (1, 3), (2, 4), (0, 5), (5, 7), (7, 9), (0, 6), (6, 8), (8, 10),
     (5, 11), (11, 13), (13, 15), (6, 12), (12, 14), (14, 16), (11, 12),

@@ -27,6 +27,7 @@ class _Table:
     labels: dict[str, list[int]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     line_of: dict[str, int] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    groups: dict[int, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -39,7 +40,8 @@ def read_labels_csv(
     """The protocol a labels CSV describes, checked line by line.
 
     Columns are found by name: `clip_id`; `label`, a class index from 0; `split`, one of train, val, test; and
-    `class_name` where the classes have names. Classes without a name are called `class 0`, `class 1` ...
+    `class_name` where the classes have names, `group_name` where they belong to body groups. Classes without
+    a name are called `class 0`, `class 1` ...; groups are numbered as their first classes are.
 
     Args:
         path: the file, UTF-8.
@@ -50,7 +52,8 @@ def read_labels_csv(
 
     Raises:
         ValueError: a column is missing; a clip is unknown or there twice, a label is missing or out of
-            range, a split is of another name, two names for one class. All at once, each with its line.
+            range, a split is of another name, two names or two groups for one class. All at once, each with
+            its line.
         OSError: the file cannot be opened.
     """
     path = Path(path)
@@ -78,7 +81,9 @@ def read_labels_csv(
         for split in SPLITS
         if table.clip_ids[split]
     }
-    return Protocol(name, LabelTree(name, _actions(path, table)), splits, f"as listed in {path.name}")
+    actions_found = _actions(path, table)
+    tree = LabelTree(name, actions_found, *_groups(path, table, actions_found))
+    return Protocol(name, tree, splits, f"as listed in {path.name}")
 
 
 def _take(
@@ -116,8 +121,28 @@ def _take(
     if name and table.names.setdefault(label, name) != name:
         table.problems.append(f"{where}: class {label} is {table.names[label]!r} elsewhere, {name!r} here")
         return
+    group = (row.get("group_name") or "").strip()
+    if group and table.groups.setdefault(label, group) != group:
+        table.problems.append(
+            f"{where}: class {label} is of {table.groups[label]!r} elsewhere, {group!r} here"
+        )
+        return
     table.clip_ids[split].append(clip_id)
     table.labels[split].append(label)
+
+
+def _groups(path: Path, table: _Table, actions: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Group names, and the group of each class; nothing where no row names a group."""
+    if not table.groups:
+        return (), ()
+    without = [name for label, name in enumerate(actions) if label not in table.groups]
+    if without:
+        raise ValueError(
+            f"{path}: classes without a group_name: {', '.join(without)}; name a group for every class or none"
+        )
+    of_class = [table.groups[label] for label in range(len(actions))]
+    names = tuple(dict.fromkeys(of_class))
+    return names, tuple(names.index(group) for group in of_class)
 
 
 def _actions(path: Path, table: _Table) -> tuple[str, ...]:

@@ -164,3 +164,25 @@ def test_class_names_known_elsewhere_bound_the_labels(tmp_path):
 def test_missing_columns_are_named(tmp_path):
     with pytest.raises(ValueError, match="split missing"):
         read_labels_csv(write(tmp_path / "mine.csv", header="clip_id,label"))
+
+
+GROUPED = "clip_id,label,split,class_name,group_name"
+
+
+def test_groups_of_a_table(tmp_path):
+    rows = ("a,0,train,nod,head", "b,1,train,tap,leg", "c,2,test,shake head,head")
+    tree = read_labels_csv(write(tmp_path / "mine.csv", *rows, header=GROUPED)).tree
+    assert tree.groups == ("head", "leg")
+    assert tree.group_of == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (("a,0,train,nod,head", "b,0,train,nod,leg"), "line 3, clip 'b': class 0 is of 'head' elsewhere"),
+        (("a,0,train,nod,head", "b,1,train,tap,"), "classes without a group_name: tap"),
+    ],
+)
+def test_groups_that_do_not_fit(tmp_path, rows, words):
+    with pytest.raises(ValueError, match=words):
+        read_labels_csv(write(tmp_path / "mine.csv", *rows, header=GROUPED))

@@ -212,7 +212,7 @@ def _tell(run: Run, row: Row, timing: dict[str, float]) -> None:
     run.progress.say(
         f"epoch {row['epoch']}/{epochs}: loss {row['train_loss']:.4f}, "
         f"train {100 * row['train_top1']:.2f} %{val}, {timing['clips_per_s']:.1f} clips/s, "
-        f"data wait {100 * timing['data_wait_share']:.1f} %, {clock(left_s)} h left"
+        f"data wait {100 * timing['data_wait_share']:.1f} %, {clock(left_s)} left"
     )
 
 

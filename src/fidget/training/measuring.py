@@ -66,7 +66,7 @@ def measure(run: Run, history: list[Row]) -> dict[str, Any]:
         write_json(run.directory.path / "summary.json", summary)
         write_training_report(run.directory.path)
         run.progress.say(
-            f"trained {clock(summary['train_s'])} h on {run.used['device']}, "
+            f"trained {clock(summary['train_s'])} on {run.used['device']}, "
             f"{100 * summary['data_wait_share']:.1f} % of it waiting for data; "
             f"report: {run.directory.path / 'report.html'}"
         )
@@ -98,7 +98,7 @@ def _write_scores(run: Run, clip_set: ClipSet, probabilities: NDArray[np.float32
         clip_ids=clip_set.clip_ids,
         labels=clip_set.labels,
         scores=probabilities,
-        method=run.recipe.name,
+        method=f"{run.recipe.name} {'+'.join(run.recipe.input.streams)}",
         recipe_hash=recipe_hash(run.recipe),
         cache_hash=run.clips.cache_hash,
         seed=run.recipe.train.seed,

@@ -45,10 +45,7 @@ class ActionNetwork(nn.Module):
 
         Volumes may be uint8, 255 for 1, or half precision: heatmap models scale them on their own device.
         """
-        if present is not None and present.shape[1] > 1 and not bool(present.any()):
-            features = x.new_zeros(len(x), self.model.num_features)  # nobody in the whole batch
-        else:
-            features = self.model.forward_features(x, present, position)
+        features = self.model.forward_features(x, present, position)
         log_probs = action_log_probs(self.model.forward_head(features), self.group_of)
         return log_probs, self.embed(features) if self.embed is not None else None
 
@@ -62,13 +59,13 @@ def make_network(
         ValueError: the model or one of its options does not exist, or does not fit.
     """
     outputs = len(tree.actions) + (len(tree.groups) if recipe.loss.soft_hierarchy else 0)
-    options = dict(recipe.model.options)
-    try:
-        model = create_model(
-            recipe.model.name, num_classes=outputs, layout=layout, in_channels=in_channels, **options
-        )
-    except TypeError as error:
-        raise ValueError(f"model {recipe.model.name}, options {sorted(options)}: {error}") from error
+    model = create_model(
+        recipe.model.name,
+        num_classes=outputs,
+        layout=layout,
+        in_channels=in_channels,
+        **dict(recipe.model.options),
+    )
     group_of = torch.tensor(tree.group_of) if recipe.loss.soft_hierarchy else None
     return ActionNetwork(model, group_of, 0 if embeddings is None else embeddings.shape[1])
 
