@@ -138,7 +138,8 @@ def _groups(path: Path, table: _Table, actions: tuple[str, ...]) -> tuple[tuple[
     without = [name for label, name in enumerate(actions) if label not in table.groups]
     if without:
         raise ValueError(
-            f"{path}: classes without a group_name: {', '.join(without)}; name a group for every class or none"
+            f"{path}: classes without a group_name: {', '.join(without)}; "
+            "name a group for every class, or for none"
         )
     of_class = [table.groups[label] for label in range(len(actions))]
     names = tuple(dict.fromkeys(of_class))
