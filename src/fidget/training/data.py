@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ class PoseClips:
     Attributes:
         layout: of the arrays.
         cache_hash: 16 hexadecimal digits; changes with any clip's poses.
+        checksums: clip -> checksums of its poses, as the cache holds them.
 
     Raises:
         NotACacheError: the directory holds no pose cache.
@@ -46,6 +47,7 @@ class PoseClips:
         ids, statuses, widths, heights, *checksums = columns
         self.status: Mapping[str, str] = dict(zip(ids, statuses, strict=True))
         self._frame_hw = dict(zip(ids, zip(heights, widths, strict=True), strict=True))
+        self.checksums = dict(zip(ids, zip(*checksums, strict=True), strict=True))
         content = repr([self.cache.metadata.to_json(), sorted(zip(ids, statuses, *checksums, strict=True))])
         self.cache_hash = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -80,6 +82,7 @@ class ClipSet:
         labels: (N,) int64.
         dropped: why -> the clips of the split that are left out.
         no_person: clips without a person, kept.
+        in_train: clips whose poses are, number for number, those of a training clip; kept.
     """
 
     name: str
@@ -87,6 +90,7 @@ class ClipSet:
     labels: NDArray[np.int64]
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     no_person: tuple[str, ...] = ()
+    in_train: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -97,6 +101,8 @@ class ClipSet:
         parts += [f"{len(ids)} {why} left out ({_few(ids)})" for why, ids in self.dropped.items() if ids]
         if self.no_person:
             parts.append(f"{len(self.no_person)} without a person kept ({_few(self.no_person)})")
+        if self.in_train:
+            parts.append(f"{len(self.in_train)} are copies of training clips ({_few(self.in_train)})")
         return ", ".join(parts)
 
 
@@ -119,7 +125,29 @@ def check_clips(clips: PoseClips, protocol: Protocol, rules: DataTable) -> dict[
     problems += [f"{s.name}: no clip left" for s in sets.values() if not len(s)]
     if problems:
         raise ValueError(f"{clips.cache.directory} under protocol {protocol.name!r}: " + "; ".join(problems))
-    return sets
+    return {name: replace(s, in_train=_copies(clips, s, sets["train"])) for name, s in sets.items()}
+
+
+def _copies(clips: PoseClips, clip_set: ClipSet, train: ClipSet) -> tuple[str, ...]:
+    """Clips of a split with the poses of a training clip; Northwestern-UCLA as distributed has 95."""
+    if clip_set is train:
+        return ()
+    same: dict[tuple[object, ...], list[str]] = {}
+    for clip_id in train.clip_ids:
+        same.setdefault(clips.checksums[clip_id], []).append(clip_id)
+    return tuple(
+        clip_id
+        for clip_id in clip_set.clip_ids
+        if any(_equal(clips, clip_id, other) for other in same.get(clips.checksums[clip_id], ()))
+    )
+
+
+def _equal(clips: PoseClips, one: str, other: str) -> bool:
+    """Whether two clips hold the same numbers, of which there are some."""
+    a, b = clips.read(one), clips.read(other)
+    return (
+        a.xyz.size > 0 and np.array_equal(a.xyz, b.xyz, equal_nan=True) and np.array_equal(a.score, b.score)
+    )
 
 
 def _checked(clips: PoseClips, name: str, split: Split, rules: DataTable, problems: list[str]) -> ClipSet:

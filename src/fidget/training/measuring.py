@@ -58,9 +58,19 @@ def measure(run: Run, history: list[Row]) -> dict[str, Any]:
         clip_set = run.sets[name]
         probabilities = _probabilities(run, run.test_input, clip_set)
         summary[name] = {"clips": len(clip_set), **measures(probabilities, clip_set.labels)}
+        unseen = _unseen(clip_set)
+        if not unseen.all() and unseen.any():
+            found = measures(probabilities[unseen], clip_set.labels[unseen])
+            summary[name]["unseen"] = {"clips": int(unseen.sum()), **found}
         if run.fabric.global_rank == 0:
             _write_scores(run, clip_set, probabilities)
         run.progress.say(f"{name}: {100 * summary[name]['top1']:.2f} % of {len(clip_set):,} clips")
+        if "unseen" in summary[name]:
+            without = summary[name]["unseen"]
+            run.progress.say(
+                f"{name}: {100 * without['top1']:.2f} % of the {without['clips']:,} that are no copies of "
+                "training clips"
+            )
     if run.fabric.global_rank == 0:
         summary |= _times(run)
         write_json(run.directory.path / "summary.json", summary)
@@ -71,6 +81,12 @@ def measure(run: Run, history: list[Row]) -> dict[str, Any]:
             f"report: {run.directory.path / 'report.html'}"
         )
     return summary
+
+
+def _unseen(clip_set: ClipSet) -> NDArray[np.bool_]:
+    """(N,) False for copies of training clips."""
+    copies = set(clip_set.in_train)
+    return np.array([clip_id not in copies for clip_id in clip_set.clip_ids])
 
 
 def _times(run: Run) -> dict[str, float]:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.fidget.training.training_samples import TREE, protocol_of, synthetic_rows, write_cache
 
 from fidget.training.data import PoseClips, check_clips
+from fidget.training.measuring import _unseen
 from fidget.training.recipe import DataTable
 from poses.cache_schema import SourceStamp
 from poses.encoding import failed_row
@@ -64,3 +67,14 @@ def test_the_hash_tells_caches_apart(cache, tmp_path) -> None:
     turned = write_cache(tmp_path / "b", synthetic_rows(4)[::-1])
     other = write_cache(tmp_path / "c", synthetic_rows(4, seed=1))
     assert PoseClips(first).cache_hash == PoseClips(turned).cache_hash != PoseClips(other).cache_hash
+
+
+def test_copies_of_training_clips_are_named(tmp_path) -> None:
+    """As in Northwestern-UCLA's public file, where 95 test clips are those of a training camera."""
+    rows = synthetic_rows(9)
+    rows[7] = replace(rows[0], clip_id="clip07")
+    sets = check_clips(PoseClips(write_cache(tmp_path / "c", rows)), protocol_of(9, 2, 2), DataTable())
+    assert sets["test"].in_train == ("clip07",)
+    assert sets["val"].in_train == sets["train"].in_train == ()
+    assert "2 clips, 1 are copies of training clips (clip07)" in sets["test"].summary()
+    assert _unseen(sets["test"]).tolist() == [False, True]
