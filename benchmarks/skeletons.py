@@ -21,11 +21,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 
+import numpy as np
+
+from fidget.training.data import PoseClips, check_clips
+from fidget.training.recipe import DataTable
+from protocols.catalogue import find_protocol
 from protocols.recognition import top_k
-from protocols.scores import fuse, read_scores
+from protocols.scores import ScoreFile, expect_labels, fuse, read_scores
 
 ROOT = Path(__file__).parents[1]
 SEEDS = (1, 2, 3)
@@ -66,6 +72,9 @@ class Result:
         test_clips: how many clips were measured.
         top1_percent: of the test split, last epoch.
         spread: standard deviation over the seeds; empty in a row of one run.
+        unseen_clips: those of them whose poses are not, number for number, those of a training clip.
+        unseen_top1_percent: of these alone.
+        unseen_spread: as above.
         epochs: passes over the training clips.
         minutes: of training, wall clock; the sum over its members for an ensemble.
         recipe_hash: of the resolved recipe.
@@ -77,6 +86,9 @@ class Result:
     test_clips: int
     top1_percent: float
     spread: float | None
+    unseen_clips: int
+    unseen_top1_percent: float
+    unseen_spread: float | None
     epochs: int | None
     minutes: float
     recipe_hash: str
@@ -142,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, required=True, help="where caches and runs are kept")
     parser.add_argument("--only", default="", help="part of a job's folder name; the others are not trained")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
+    parser.add_argument("--no-results", action="store_true", help="leave results/*.csv as they are")
     args = parser.parse_args(argv)
     jobs = [
         (plan, Job(plan.protocol, recipe, seed))
@@ -162,17 +175,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
     for plan in PLANS:
         rows = list(_rows(plan, args.runs))
-        if rows:
+        if rows and not args.no_results:
             write_results(ROOT / "results" / f"{plan.name}.csv", rows)
     for folder in failed:
         print(f"failed: {folder}, see {args.runs / folder}.log", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _import(source: Path, cache: Path) -> None:
-    if not cache.exists():
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([_fidget(), "poses", "import", str(source), "-o", str(cache)], check=True)
+def _import(source: Path, target: Path) -> None:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([_fidget(), "poses", "import", str(source), "-o", str(target)], check=True)
 
 
 def _fidget() -> str:
@@ -207,49 +220,76 @@ def finished_runs(runs: Path, job: Job) -> dict[str, Path]:
 
 def _rows(plan: Plan, runs: Path) -> Iterator[Result]:
     """Runs, ensembles, and the mean of each method over its seeds."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    copies = copied_clips(runs / "poses" / plan.name, plan.protocol)
     found: dict[str, list[Result]] = {}
     for seed in SEEDS:
         done: dict[str, Path] = {}
         for recipe in plan.recipes:
             done |= finished_runs(runs, Job(plan.protocol, recipe, seed))
         for method, folder in done.items():
-            found.setdefault(method, []).append(_row(method, seed, folder, commit))
+            found.setdefault(method, []).append(_row(method, seed, folder, copies))
         for name, members in plan.ensembles.items():
             if all(member in done for member in members):
                 minutes = sum(row.minutes for m in members for row in found[m] if row.seed == str(seed))
                 folders = [done[member] for member in members]
-                found.setdefault(name, []).append(_fused_row(name, seed, folders, minutes, commit))
+                found.setdefault(name, []).append(_fused_row(name, seed, folders, minutes, copies))
     for method, rows in found.items():
         yield from rows
         yield _mean_row(method, rows)
 
 
-def _row(method: str, seed: int, folder: Path, commit: str) -> Result:
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return Result(
-        method, str(seed), summary["test"]["clips"], 100 * summary["test"]["top1"], None,
-        summary["epochs"], summary["train_s"] / 60, summary["recipe_hash"], commit,
+def copied_clips(poses: Path, protocol: str) -> frozenset[str]:
+    """Test clips with the poses of a training clip."""
+    clips = PoseClips(poses)
+    sets = check_clips(clips, find_protocol(protocol, clips.cache.clip_ids), DataTable())
+    return frozenset(sets["test"].in_train)
+
+
+def _measured(scores: ScoreFile, copies: frozenset[str]) -> tuple[int, float, None, int, float, None]:
+    """Clips and top-1 of all and of the unseen, with the places of their spreads."""
+    labels = expect_labels(scores)
+    unseen = np.array([clip_id not in copies for clip_id in scores.clip_ids])
+    return (
+        len(labels), 100 * top_k(scores.scores, labels, 1), None,
+        int(unseen.sum()), 100 * top_k(scores.scores[unseen], labels[unseen], 1), None,
     )  # fmt: skip
 
 
-def _fused_row(name: str, seed: int, folders: list[Path], minutes: float, commit: str) -> Result:
+def _row(method: str, seed: int, folder: Path, copies: frozenset[str]) -> Result:
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    measured = _measured(read_scores(folder / "scores" / "test.parquet"), copies)
+    minutes = summary["train_s"] / 60
+    return Result(method, str(seed), *measured, summary["epochs"], minutes, summary["recipe_hash"], _commit())
+
+
+def _fused_row(name: str, seed: int, folders: list[Path], minutes: float, copies: frozenset[str]) -> Result:
     fused = fuse([read_scores(folder / "scores" / "test.parquet") for folder in folders])
-    top1 = 100 * top_k(fused.scores, fused.labels, 1)
-    return Result(name, str(seed), len(fused.clip_ids), top1, None, None, minutes, "", commit)
+    return Result(name, str(seed), *_measured(fused, copies), None, minutes, "", _commit())
 
 
 def _mean_row(method: str, rows: list[Result]) -> Result:
-    values = [row.top1_percent for row in rows]
-    spread = statistics.stdev(values) if len(values) > 1 else None
-    minutes = statistics.fmean(row.minutes for row in rows)
     first = rows[0]
-    return Result(
-        method, f"mean of {len(rows)}", first.test_clips, statistics.fmean(values), spread,
-        first.epochs, minutes, first.recipe_hash, first.commit,
-    )  # fmt: skip
+    return replace(
+        first,
+        seed=f"mean of {len(rows)}",
+        top1_percent=statistics.fmean(row.top1_percent for row in rows),
+        spread=_spread([row.top1_percent for row in rows]),
+        unseen_top1_percent=statistics.fmean(row.unseen_top1_percent for row in rows),
+        unseen_spread=_spread([row.unseen_top1_percent for row in rows]),
+        minutes=statistics.fmean(row.minutes for row in rows),
+    )
+
+
+def _spread(values: list[float]) -> float | None:
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+@cache
+def _commit() -> str:
+    """The project's commit the runs are collected under."""
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def write_results(path: Path, rows: Sequence[Result]) -> None:
