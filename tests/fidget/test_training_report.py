@@ -80,3 +80,11 @@ def test_a_run_without_validation_has_no_validation_curve(run) -> None:
     _, text = _read(run)
     assert 'path class="train"' in text
     assert 'path class="val"' not in text
+
+
+def test_clips_that_training_has_seen_are_left_out_in_a_row_of_their_own(run) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    summary["test"]["unseen"] = {"clips": 3, "top1": 2 / 3, "mean_class_recall": 0.5}
+    (run / "summary.json").write_text(json.dumps(summary))
+    text = " ".join(_read(run)[0].text)
+    assert "test, no copies of training clips 3 66.67 % 50.00 %" in " ".join(text.split())

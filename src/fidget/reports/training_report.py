@@ -76,6 +76,8 @@ def _headline(summary: Mapping[str, Any], scores: Mapping[str, ScoreFile]) -> st
         cells = (f"{found['clips']:,}", _percent(found["top1"]), _percent(found["mean_class_recall"]))
         numbers = "".join(f'<td class="number">{cell}</td>' for cell in (*cells, _percent(base)))
         lines.append(f"<tr><td>{visible(name)}</td>{numbers}</tr>")
+        if "unseen" in found:
+            lines.append(_unseen_row(name, found["unseen"]))
     minutes = (summary["train_s"] + summary["validation_s"]) / 60
     chosen = "the last epoch" if summary["select"] == "last" else "the best epoch on validation"
     told = (
@@ -84,6 +86,13 @@ def _headline(summary: Mapping[str, Any], scores: Mapping[str, ScoreFile]) -> st
         f"Recipe {summary['recipe_hash']}, poses {summary['cache_hash']}."
     )
     return "\n".join(lines) + f'</table><p class="soft">{visible(told)}</p>'
+
+
+def _unseen_row(name: str, found: Mapping[str, float]) -> str:
+    """The same measures without the clips that are copies of training clips."""
+    cells = (f"{found['clips']:,}", _percent(found["top1"]), _percent(found["mean_class_recall"]), "")
+    numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
+    return f"<tr><td>{visible(name)}, no copies of training clips</td>{numbers}</tr>"
 
 
 def _percent(share: float) -> str:
@@ -149,13 +158,17 @@ def _classes(scores: ScoreFile, summary: Mapping[str, Any], split: str) -> list[
     return parts
 
 
+_ON_DARK = ";color:#fff"  # of numbers in cells that hold more than half of a row
+
+
 def _confusion(matrix: NDArray[np.int64], actions: Sequence[str]) -> str:
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     head = "".join(f'<th title="{visible(action)}">{n}</th>' for n, action in enumerate(actions))
     lines = [f'<div class="wide"><table class="confusion"><tr><th></th>{head}</tr>']
     for number, action in enumerate(actions):
         cells = "".join(
-            f'<td style="background:rgb(33 102 172 / {part:.2f})">{count or ""}</td>'
+            f'<td style="background:rgb(33 102 172 / {part:.2f}){_ON_DARK if part > 0.5 else ""}">'
+            f"{count or ''}</td>"
             for count, part in zip(matrix[number].tolist(), share[number].tolist(), strict=True)
         )
         lines.append(f'<tr><th class="name">{visible(action)} {number}</th>{cells}</tr>')
