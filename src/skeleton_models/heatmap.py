@@ -112,6 +112,7 @@ def render(
     *,
     target: NDArray[np.int64] | None = None,
     mirrored: NDArray[np.int64] | None = None,
+    drawn: NDArray[np.int16] | None = None,
     threads: int = 1,
 ) -> None:
     """Draw every row of points into its volume.
@@ -128,6 +129,8 @@ def render(
             (`UINT8_SCALE` times the value, rounded). Every map of a target row is written whole.
         target: (N,) the row of `out` for each row of points; in order if None.
         mirrored: (N,) where its mirror image goes, left and right maps exchanged; -1 for nowhere.
+        drawn: (rows, C, T, 2) which lines of each map of `out` may hold something, first and last + 1: only
+            these are cleared, and then those of the new drawing noted. None if nothing is known of `out`.
         threads: that share the rows.
 
     Raises:
@@ -137,9 +140,13 @@ def render(
     target = np.arange(rows) if target is None else target
     mirrored = np.full(rows, -1, np.int64) if mirrored is None else mirrored
     _check(points, drawing, out, target, mirrored)
+    if drawn is None:
+        drawn = np.zeros((0, 0, 0, 2), np.int16)
+    elif drawn.shape != (*out.shape[:3], 2) or drawn.dtype != np.int16:
+        raise ValueError(f"drawn must be int16 {(*out.shape[:3], 2)}, got {drawn.dtype} {drawn.shape}")
     size = out.itemsize
     points = np.ascontiguousarray(points, np.float32)
-    arguments = (out.shape, size, points, drawing, target, mirrored, FADED[size], out.ctypes.data)
+    arguments = (out.shape, size, points, drawing, target, mirrored, drawn, FADED[size], out.ctypes.data)
     if min(threads, rows) <= 1:
         _write_part(0, rows, *arguments)
         return
@@ -191,7 +198,7 @@ def _write_part(begin: int, end: int, shape: tuple[int, ...], size: int, *argume
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, fade, memory, desk):  # type: ignore[no-untyped-def]
+def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, drawn, fade, memory, desk):  # type: ignore[no-untyped-def]
     """Rows begin..end - 1 of points into the memory of a volume (rows, C, T, H, W); addresses of both."""
     channels, frames, height, width = shape[1], shape[2], shape[3], shape[4]
     reach = np.float32(3.0) * drawing.sigma
@@ -199,6 +206,8 @@ def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, fade
     bytes_each = height * width * size
     streamed = memory % LINE == 0 and bytes_each % LINE == 0
     streamed &= shape[0] * channels * frames * bytes_each >= STREAMED_BYTES
+    noted, line = len(drawn) > 0, width * size
+    streamed &= not noted
     block = 1 if streamed else max(CLEARED_BYTES // bytes_each, 1)
     for row in range(begin, end):
         back = mirrored[row]
@@ -208,18 +217,33 @@ def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, fade
                 plane = memory + ((target[row] * channels + c) * frames + t) * bytes_each
                 twin = memory + ((back * channels + drawing.mirror[c]) * frames + t) * bytes_each
                 on_plane, on_twin = (desk, desk + bytes_each) if streamed else (plane, twin)
-                if t % block == 0:  # several maps at once, few enough to stay in the cache
+                if noted:
+                    _wipe(plane, drawn[target[row], c, t], line)
+                    if back >= 0:
+                        _wipe(twin, drawn[back, drawing.mirror[c], t], line)
+                elif t % block == 0:  # several maps at once, few enough to stay in the cache
                     some = min(block, frames - t) * bytes_each
                     clear(on_plane, some)
                     if back >= 0:
                         clear(on_twin, some)
                 page = Page(on_plane, on_twin, back >= 0, height, width, size)
-                _draw(page, points, row, t, a, b, drawing.min_score, reach, falloff, fade)
+                top, end = _draw(page, points, row, t, a, b, drawing.min_score, reach, falloff, fade)
+                if noted:
+                    drawn[target[row], c, t, 0], drawn[target[row], c, t, 1] = top, end
+                    if back >= 0:
+                        drawn[back, drawing.mirror[c], t, 0], drawn[back, drawing.mirror[c], t, 1] = top, end
                 if streamed:
                     stream(plane, on_plane, bytes_each)
                     if back >= 0:
                         stream(twin, on_twin, bytes_each)
     settle()
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _wipe(plane, lines, line):  # type: ignore[no-untyped-def]
+    """Zero the lines of a map, `line` bytes each."""
+    if lines[1] > lines[0]:
+        clear(plane + lines[0] * line, (lines[1] - lines[0]) * line)
 
 
 class Page(NamedTuple):
@@ -235,8 +259,11 @@ class Page(NamedTuple):
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _draw(page, points, row, t, a, b, min_score, reach, falloff, fade):  # type: ignore[no-untyped-def]
-    """Joint a, or the limb from a to b, of everybody in frame t of a row of points, on an empty page."""
-    over = False
+    """Joint a, or the limb from a to b, of everybody in frame t of a row of points, on an empty page.
+
+    Returns the first and the last + 1 of the lines it drew on.
+    """
+    over, top, end = False, page.height, 0
     for m in range(points.shape[1]):
         x, y, score = points[row, m, t, a, 0], points[row, m, t, a, 1], points[row, m, t, a, 2]
         value = min(score, points[row, m, t, b, 2])
@@ -244,15 +271,16 @@ def _draw(page, points, row, t, a, b, min_score, reach, falloff, fade):  # type:
             x_end, y_end = points[row, m, t, b, 0], points[row, m, t, b, 1]
             dx, dy = np.float64(x_end) - x, np.float64(y_end) - y
             if dx * dx + dy * dy < 1.0:
-                _spot(page, x, y, score, reach, falloff, over)
+                first, last = _spot(page, x, y, score, reach, falloff, over)
             else:
-                _limb(page, x, y, x_end, y_end, value, reach, falloff, fade, over)
-            over = True
+                first, last = _limb(page, x, y, x_end, y_end, value, reach, falloff, fade, over)
+            over, top, end = True, min(top, first), max(end, last)
+    return top, end
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _spot(page, x, y, value, reach, falloff, over):  # type: ignore[no-untyped-def]
-    """A Gaussian at x, y."""
+    """A Gaussian at x, y; its lines."""
     x_0, x_1 = max(int(x - reach), 0), min(int(x + reach) + 1, page.width)
     y_0, y_1 = max(int(y - reach), 0), min(int(y + reach) + 1, page.height)
     steepness, height = spread(-falloff), spread(value)
@@ -265,11 +293,12 @@ def _spot(page, x, y, value, reach, falloff, over):  # type: ignore[no-untyped-d
             tall = exp(dy * dy * steepness)
             for i in range(min(LANES, y_1 - top)):
                 _put_row(page, top + i, at, wide * spread(lane(tall, i)), over)
+    return y_0, y_1
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _limb(page, x, y, x_end, y_end, value, reach, falloff, fade, over):  # type: ignore[no-untyped-def]
-    """A Gaussian around the segment from x, y to x_end, y_end; nothing where it is below exp(-fade)."""
+    """A Gaussian around the segment from x, y to x_end, y_end; nothing below exp(-fade). Its lines."""
     x_0, x_1 = max(int(min(x, x_end) - reach), 0), min(int(max(x, x_end) + reach) + 1, page.width)
     y_0, y_1 = max(int(min(y, y_end) - reach), 0), min(int(max(y, y_end) + reach) + 1, page.height)
     dx, dy = np.float64(x_end) - x, np.float64(y_end) - y
@@ -297,6 +326,7 @@ def _limb(page, x, y, x_end, y_end, value, reach, falloff, fade, over):  # type:
             beyond = maximum(maximum(before, past), nothing)
             lanes = exp((off * off + beyond * beyond) * steepness) * height
             _put_row(page, y_here, at, only(lanes, at, left, right), over)
+    return y_0, y_1
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

@@ -6,6 +6,8 @@ Two kernels: one finds the crop and puts every joint on its map (points, a few k
 
 from __future__ import annotations
 
+import math
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,11 +25,76 @@ from skeleton_models.clip_arrays import ClipArrays, ModelBatch, PackedClips, pac
 from skeleton_models.frame_sampling import Sampling, test_positions, training_positions
 from skeleton_models.heatmap import UINT8_SCALE, Drawing, joint_drawing, limb_drawing, render
 from skeleton_models.heatmap_crop import CropRules
+from skeleton_models.heatmap_lanes import LINE
 from skeleton_models.heatmap_points import PointSetting, map_points
 from skeleton_models.random_keys import Keys, uniform
 
 CUTS: dict[Convention, float] = {"pyskl": 1e-3, "mmaction2": 1e-4}
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "uint8": torch.uint8}
+
+
+def new_volume(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Memory that is not zeroed; numpy asks the system for large pages, which come five times faster."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + LINE, np.uint8)
+    first = -memory.ctypes.data % LINE  # `heatmap_lanes.stream` writes whole lines
+    return torch.from_numpy(memory[first : first + size]).view(dtype).view(shape)
+
+
+@dataclass
+class _Canvas:
+    """Memory of a volume, `drawn` as in `heatmap.render`; `watch` sees torch write to what was lent."""
+
+    memory: NDArray[np.generic]
+    drawn: NDArray[np.int16]
+    lent: weakref.ref[NDArray[np.generic]] | None = None
+    watch: Tensor | None = None
+    version: int = 0
+
+    @property
+    def free(self) -> bool:
+        return self.lent is None or self.lent() is None
+
+
+class Canvases:
+    """Memory for batches that is used again as soon as nobody holds them, nor a part of them.
+
+    New memory costs ten times the drawing: the system hands it out page by page. And what was drawn is known,
+    so the next batch clears only that. Free memory that a batch does not fit is given back. For one thread at
+    a time. Batches are to be read; if torch changes one in place it is noticed, at the price of clearing all
+    of it, but a change through numpy is not.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[_Canvas] = []
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def take(self, shape: tuple[int, ...], dtype: torch.dtype) -> tuple[Tensor, NDArray[np.int16]]:
+        """A volume of this shape (rows, C, T, H, W), and which lines of its maps may not be zero."""
+        canvas = next((one for one in self._kept if self._fits(one, shape, dtype)), None)
+        if canvas is None:
+            self._kept = [one for one in self._kept if not one.free]
+            memory = new_volume(shape, dtype).zero_().numpy()
+            canvas = _Canvas(memory, np.zeros((*shape[:3], 2), np.int16))
+            self._kept.append(canvas)
+        elif canvas.watch is not None and canvas.watch._version != canvas.version:
+            canvas.drawn[..., 0], canvas.drawn[..., 1] = 0, shape[3]
+        memory = canvas.memory[: shape[0]]  # torch holds this array as long as it needs the memory
+        canvas.lent = weakref.ref(memory)
+        with torch.inference_mode(False):  # whose tensors do not count
+            x = torch.from_numpy(memory)
+            canvas.watch = x.detach()  # counts with x how often torch has written
+            canvas.watch.set_()  # type: ignore[call-overload]
+        canvas.version = canvas.watch._version
+        return x, canvas.drawn[: shape[0]]
+
+    @staticmethod
+    def _fits(canvas: _Canvas, shape: tuple[int, ...], dtype: torch.dtype) -> bool:
+        own = canvas.memory.shape
+        same = own[1:] == shape[1:] and canvas.memory.itemsize == dtype.itemsize
+        return canvas.free and same and own[0] >= shape[0]
 
 
 @dataclass(frozen=True)
@@ -120,14 +187,16 @@ class HeatmapInput:
         """C of the batches: a network's `in_channels`."""
         return len(self.drawing.pairs)
 
-    def batch(self, clips: Sequence[ClipArrays], keys: Keys | None, out: Tensor | None = None) -> ModelBatch:
+    def batch(
+        self, clips: Sequence[ClipArrays], keys: Keys | None, out: Tensor | Canvases | None = None
+    ) -> ModelBatch:
         """The batch of some clips.
 
         Args:
             clips: at least one, all of 2 or all of 3 dimensions; a clip without persons becomes zeros.
             keys: (N,) one a clip for training (`random_keys.clip_keys`), or None for evaluation.
             out: written instead of a new tensor: at least as many rows, the right shape and type; `x` is
-                its beginning. New memory costs more than drawing, so a loop takes turns with a few.
+                its beginning. Or where to take one: new memory costs far more than drawing.
 
         Raises:
             ValueError: clips of another layout, or a tensor that does not fit.
@@ -137,8 +206,11 @@ class HeatmapInput:
         views = 1 if keys is not None else self.views
         rows = len(clips) * views
         shape = (rows, self.channels(), self.frames, *size_hw)
+        drawn = None
         if out is None:
-            out = torch.empty(shape, dtype=DTYPES[self.dtype])
+            out = new_volume(shape, DTYPES[self.dtype])
+        elif isinstance(out, Canvases):
+            out, drawn = out.take(shape, DTYPES[self.dtype])
         elif out.dtype != DTYPES[self.dtype] or out.shape[1:] != shape[1:] or len(out) < rows:
             raise ValueError(
                 f"out must be {self.dtype} of shape {shape} or longer, got {out.dtype}, {tuple(out.shape)}"
@@ -149,7 +221,15 @@ class HeatmapInput:
             target = row + row // self.test_clips * self.test_clips
             mirrored = target + self.test_clips
         x = out[:rows]
-        render(points, self.drawing, x.numpy(), target=target, mirrored=mirrored, threads=self.threads)
+        render(
+            points,
+            self.drawing,
+            x.numpy(),
+            target=target,
+            mirrored=mirrored,
+            drawn=drawn,
+            threads=self.threads,
+        )
         return ModelBatch(x=x, views=views)
 
     def pieces(self, clip: ClipArrays, views_at_once: int) -> Iterator[ModelBatch]:
@@ -168,7 +248,7 @@ class HeatmapInput:
             some = points[first : first + step]
             row = np.arange(len(some), dtype=np.int64)
             shape = (len(some) * (1 + self.test_flip), self.channels(), self.frames, *self.test_size_hw)
-            x = torch.empty(shape, dtype=DTYPES[self.dtype])
+            x = new_volume(shape, DTYPES[self.dtype])
             mirrored = row + len(some) if self.test_flip else None
             render(some, self.drawing, x.numpy(), mirrored=mirrored, threads=self.threads)
             yield ModelBatch(x=x, views=len(x))

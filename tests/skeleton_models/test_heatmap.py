@@ -123,3 +123,22 @@ def test_published_limbs_have_their_published_mirror_images() -> None:
     assert mirror[right].tolist() == left
     assert mirror[16] == 16
     assert {frozenset(limb) for limb in PYSKL_COCO_LIMBS} == {frozenset(limb) for limb in COCO.limbs}
+
+
+def test_only_lines_known_to_hold_something_are_cleared() -> None:
+    points, drawing = scattered(6, (20, 24), rows=2), limb_drawing(COCO)
+    fresh, kept = np.zeros((2, 4, 17, 3, 20, 24), np.float32)
+    render(points[:1], drawing, fresh, target=np.array([2]), mirrored=np.array([0]))
+    drawn = np.zeros((4, 17, 3, 2), np.int16)
+    for some in (points[1:], points[:1]):
+        render(some, drawing, kept, target=np.array([2]), mirrored=np.array([0]), drawn=drawn)
+    np.testing.assert_array_equal(kept, fresh)
+    lines = np.arange(20)
+    noted = (lines >= drawn[..., :1]) & (lines < drawn[..., 1:])  # (4, C, T, H)
+    assert not kept[~noted].any()
+    kept[0, 0, 0, 0] = 7  # nobody knows of it
+    drawn[0, 0, 0] = [5, 6]
+    render(points[:1], drawing, kept, target=np.array([2]), mirrored=np.array([0]), drawn=drawn)
+    assert kept[0, 0, 0, 0, 0] == 7
+    with pytest.raises(ValueError, match="drawn must be int16"):
+        render(points, drawing, kept, drawn=drawn[:2])

@@ -11,7 +11,7 @@ import torch
 from poses.layout import get_layout
 from skeleton_models.augment import Augment
 from skeleton_models.clip_arrays import ClipArrays
-from skeleton_models.heatmap_input import HeatmapInput
+from skeleton_models.heatmap_input import Canvases, HeatmapInput
 from skeleton_models.random_keys import clip_keys
 
 COCO, UCLA = get_layout("coco17"), get_layout("nwucla20")
@@ -134,3 +134,49 @@ def test_wrong_settings_are_named_at_once() -> None:
         HeatmapInput(COCO, 0, kind="bone")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="out must be uint8"):
         HeatmapInput(COCO, 4, dtype="uint8").batch([clip_of_two()], None, out=torch.zeros(1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
+@pytest.mark.parametrize("kind", ["joint", "limb"])
+def test_memory_that_is_used_again_holds_the_new_batch_only(kind: str, dtype: str) -> None:
+    builder = HeatmapInput(COCO, 6, (28, 28), kind=kind, dtype=dtype, test_clips=2, test_flip=True)  # type: ignore[arg-type]
+    canvases = Canvases()
+    clips = [clip_of_two(seed, persons=1 + seed % 2) for seed in range(3)]
+    for chosen in (clips, clips[:1], clips[::-1], clips[1:]):
+        assert torch.equal(builder.batch(chosen, None, canvases).x, builder.batch(chosen, None).x)
+    assert len(canvases) == 1
+    keys = clip_keys(0, 0, ["a", "b", "c"])
+    for n in (3, 2):
+        assert torch.equal(
+            builder.batch(clips[:n], keys[:n], canvases).x, builder.batch(clips[:n], keys[:n]).x
+        )
+    assert len(canvases) == 1  # that of the other size of maps was given back
+
+
+def test_what_somebody_holds_is_not_drawn_over() -> None:
+    builder, canvases = HeatmapInput(COCO, 6, (28, 28)), Canvases()
+    clips = [clip_of_two(seed) for seed in range(4)]
+    held = [builder.batch([clip], None, canvases).x[0, 3] for clip in clips]  # a part of each is enough
+    assert len(canvases) == 4
+    for clip, part in zip(clips, held, strict=True):
+        assert torch.equal(part, builder.batch([clip], None).x[0, 3])
+    weight = torch.ones(1, requires_grad=True)
+    product = builder.batch(clips[:1], None, canvases).x * weight  # what backward needs is held too
+    builder.batch(clips[1:2], None, canvases)
+    product.sum().backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
+    torch.testing.assert_close(weight.grad[0], builder.batch(clips[:1], None).x.sum())
+    assert len(canvases) == 6
+    del held, part, product, weight
+    builder.batch(clips[:1], None, canvases)
+    assert len(canvases) == 6
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_a_batch_that_was_changed_is_cleared_wholly(inference: bool) -> None:
+    builder, canvases = HeatmapInput(COCO, 6, (28, 28)), Canvases()
+    expected = builder.batch([clip_of_two(1)], None).x
+    with torch.inference_mode(inference):
+        builder.batch([clip_of_two(2)], None, canvases).x[:, 1:].sub_(0.5)
+        assert torch.equal(builder.batch([clip_of_two(1)], None, canvases).x, expected)
+    assert len(canvases) == 1

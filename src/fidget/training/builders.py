@@ -6,7 +6,7 @@ Axis letters: N clips, M persons, T frames, V joints, C channels, H W of a map.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol as Interface
 
 import numpy as np
@@ -20,7 +20,7 @@ from skeleton_models.augment import Augment
 from skeleton_models.clip_arrays import ClipArrays, ModelBatch
 from skeleton_models.graph_input import GraphInput
 from skeleton_models.heatmap_crop import CropRules
-from skeleton_models.heatmap_input import DTYPES, HeatmapInput
+from skeleton_models.heatmap_input import DTYPES, Canvases, HeatmapInput
 from skeleton_models.random_keys import Keys
 
 _RECIPES_OWN = {"form", "layout", "separate", "compute_absent", "render"}
@@ -108,11 +108,13 @@ class HeatmapBatches:
         builder: finds the points, and draws them on the processor.
         training: which size the maps have.
         there: only points (N, M, T, V, 3) are made and moved, a few kB a clip; `finish` draws them.
+        canvases: memory of volumes, used again once nobody holds a batch: batches are only to be read.
     """
 
     builder: HeatmapInput
     training: bool
     there: bool
+    canvases: Canvases = field(default_factory=Canvases, compare=False, repr=False)
 
     @property
     def test_clips(self) -> int:
@@ -131,7 +133,7 @@ class HeatmapBatches:
     def batch(self, clips: Sequence[ClipArrays], keys: Keys | None) -> ModelBatch:
         """See `InputBuilder.batch`; `keys` are None if and only if this is not for training."""
         if not self.there:
-            return self.builder.batch(clips, keys)
+            return self.builder.batch(clips, keys, self.canvases)
         return ModelBatch(self.builder.points(clips, keys), views=1 if self.training else self.test_clips)
 
     def part(self, clip: ClipArrays, first: int, last: int) -> ModelBatch:
@@ -141,12 +143,12 @@ class HeatmapBatches:
         if self.there:
             return ModelBatch(points, views=rows)
         shape = (rows * self.flips, self.channels(2), self.builder.frames, *self.builder.test_size_hw)
-        volumes = torch.empty(shape, dtype=DTYPES[self.builder.dtype])
+        volumes, drawn = self.canvases.take(shape, DTYPES[self.builder.dtype])
         own = np.arange(rows, dtype=np.int64)
         mirrored = own + rows if self.builder.test_flip else np.full(rows, -1, np.int64)
         heatmap.render(
             points.numpy(), self.builder.drawing, volumes.numpy(),
-            target=own, mirrored=mirrored, threads=self.builder.threads,
+            target=own, mirrored=mirrored, drawn=drawn, threads=self.builder.threads,
         )  # fmt: skip
         return ModelBatch(volumes, views=len(volumes))
 
@@ -192,10 +194,11 @@ def build_input(
         volumes = HeatmapInput(layout=layout, augment=augment, kind=kind, crop=crop, **settings)
         there = recipe.input.render == "device" or (recipe.input.render == "auto" and device_type == "cuda")
         measured = replace(volumes, test_clips=test_clips, test_flip=test_flip)
+        canvases = Canvases()  # of all three, which work in turn
         return (
-            HeatmapBatches(volumes, training=True, there=there),
-            HeatmapBatches(volumes, training=False, there=there),
-            HeatmapBatches(measured, training=False, there=there),
+            HeatmapBatches(volumes, training=True, there=there, canvases=canvases),
+            HeatmapBatches(volumes, training=False, there=there, canvases=canvases),
+            HeatmapBatches(measured, training=False, there=there, canvases=canvases),
         )
     joints = GraphInput(layout=layout, augment=augment, **settings)
     seen = replace(joints, test_clips=test_clips, test_flip=test_flip)

@@ -75,3 +75,14 @@ def test_drawing_bit_by_bit_changes_nothing(clips, monkeypatch) -> None:
     whole = builder.finish(builder.batch(arrays, None)).x
     monkeypatch.setattr("fidget.training.builders._DRAWN_AT_ONCE", 1)
     assert np.array_equal(builder.finish(builder.batch(arrays, None)).x, whole)
+
+
+def test_memory_of_drawn_batches_is_used_again(clips) -> None:
+    builder = _builders(clips, _HEATMAP % ("joint", "uint8"), "input.render=cpu", *_TESTED)[2]
+    assert isinstance(builder, HeatmapBatches)
+    names = ["clip01", "clip03", "clip02"]
+    for clip in map(clips.read, names):
+        expected = builder.builder.batch([clip], None).x  # in new memory
+        assert torch.equal(builder.batch([clip], None).x, expected)
+        assert torch.equal(builder.part(clip, 1, 3).x, expected[[1, 2, 4, 5]])
+    assert len(builder.canvases) == 1  # a part fits into what a whole clip had

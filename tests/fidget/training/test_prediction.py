@@ -10,6 +10,7 @@ from torch import nn
 from fidget.training.builders import build_input
 from fidget.training.data import ClipSet, PoseClips
 from fidget.training.prediction import measures, predict
+from skeleton_models import heatmap_input
 
 _VIEWS = ("eval.test_clips=10", "eval.test_flip=true")
 _HEATMAP = "input={form='heatmap', frames=4, size_hw=[14, 14]}"
@@ -65,7 +66,12 @@ def test_volumes_are_not_drawn_before_their_turn(clips, monkeypatch, render) -> 
             drawn.append(size[0][0])
         return empty(*size, **options)
 
+    def new_volume(shape, dtype):  # for what is drawn on the processor
+        drawn.append(shape[0])
+        return empty(shape, dtype=dtype)
+
     monkeypatch.setattr(torch, "empty", watched)
+    monkeypatch.setattr(heatmap_input, "new_volume", new_volume)
     _predicted(clips, 6, _HEATMAP, f"input.render={render}", *_VIEWS)
     assert drawn
     assert max(drawn) <= 6
