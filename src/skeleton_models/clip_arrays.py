@@ -90,25 +90,34 @@ def pack(clips: Sequence[ClipArrays], joints: int) -> PackedClips:
     """
     if not clips:
         raise ValueError("a batch needs at least one clip, got none")
-    shapes = [clip.xyz.shape for clip in clips]
-    channels = shapes[0][-1]
-    for place, shape in enumerate(shapes):
+    channels = clips[0].xyz.shape[-1]
+    start: list[int] = []
+    persons: list[int] = []
+    frames: list[int] = []
+    size: list[int] = []
+    rows = 0
+    for place, clip in enumerate(clips):
+        shape = clip.xyz.shape
         if len(shape) != 4 or shape[1] < 1 or shape[2] != joints or shape[3] != channels:
             raise ValueError(
                 f"clip {place} of the batch: expected xyz (persons, frames >= 1, {joints}, {channels}), "
                 f"got {shape}; is it of another layout?"
             )
-    sizes = np.array(shapes, np.int64)  # (N, 4)
+        start.append(rows)
+        persons.append(shape[0])
+        frames.append(shape[1])
+        size.extend(clip.frame_hw)
+        rows += shape[0] * shape[1] * joints
     xyz = np.concatenate([clip.xyz.reshape(-1) for clip in clips], dtype=np.float32)
     score = np.concatenate([clip.score.reshape(-1) for clip in clips], dtype=np.float32)
-    rows = sizes[:, 0] * sizes[:, 1] * joints
-    if len(score) != rows.sum():
+    if len(score) != rows:
         raise ValueError("score must be (persons, frames, joints), as xyz without its last axis")
+    table = np.array((start, persons, frames), np.int64)  # (3, N)
     return PackedClips(
         xyz=xyz.reshape(-1, channels),  # (rows, C)
         score=score,
-        start=np.cumsum(rows) - rows,
-        persons=np.ascontiguousarray(sizes[:, 0]),
-        frames=np.ascontiguousarray(sizes[:, 1]),
-        frame_hw=np.array([clip.frame_hw for clip in clips], np.int64),
+        start=table[0],
+        persons=table[1],
+        frames=table[2],
+        frame_hw=np.array(size, np.int64).reshape(-1, 2),
     )

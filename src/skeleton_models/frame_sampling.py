@@ -39,42 +39,42 @@ def training_positions(
         length: frames wanted.
         drawn: crop, speed and direction of each clip.
     """
-    count = np.maximum(1, np.rint(drawn.crop[:, 1] * frames)).astype(np.int64)  # as augment.crop_frames
-    first = np.minimum(np.rint(drawn.crop[:, 0] * frames).astype(np.int64), frames - count)
     positions = np.empty((len(keys), length))
     kind = SAMPLINGS.index(sampling)
-    _draw_positions(kind, keys, first, count, drawn.speed, drawn.reverse, positions)
+    _draw_positions(kind, keys, frames, drawn.crop, drawn.speed, drawn.reverse, positions)
     return positions
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _draw_positions(kind, keys, first, count, speed, reverse, positions):  # type: ignore[no-untyped-def]
+def _draw_positions(kind, keys, frames, crop, speed, reverse, positions):  # type: ignore[no-untyped-def]
     """Fill positions (N, T); kind is the place in SAMPLINGS."""
     for n in range(len(keys)):
         base = stream_base(keys[n], _BUILDER)
         row = positions[n]
+        count = max(1, int(np.rint(crop[n, 1] * frames[n])))  # as augment.crop_frames
+        first = min(int(np.rint(crop[n, 0] * frames[n])), frames[n] - count)
         if kind == 0:
-            _draw_segments(base, count[n], row)
+            _draw_segments(base, count, row)
         elif kind == 1:
             for i in range(len(row)):
-                row[i] = np.floor(uniform_at(base, np.uint64(i)) * count[n])
+                row[i] = np.floor(uniform_at(base, np.uint64(i)) * count)
             row.sort()
         elif kind == 2:
             for i in range(len(row)):
-                row[i] = min(max((i + 0.5) * count[n] / len(row) - 0.5, 0.0), count[n] - 1.0)
+                row[i] = min(max((i + 0.5) * count / len(row) - 0.5, 0.0), count - 1.0)
         else:
-            last_first = max(count[n] - 1 - int((len(row) - 1) * speed[n]), 0)
+            last_first = max(count - 1 - int((len(row) - 1) * speed[n]), 0)
             start = np.floor(uniform_at(base, np.uint64(0)) * (last_first + 1))
             for i in range(len(row)):
-                row[i] = min(start + np.floor(i * speed[n]), count[n] - 1.0)
+                row[i] = min(start + np.floor(i * speed[n]), count - 1.0)
         if kind != 3 and speed[n] != 1.0:
             for i in range(len(row)):
-                share = (row[i] + 0.5) / count[n]
+                share = (row[i] + 0.5) / count
                 share += (speed[n] - 1.0) * share * (1.0 - share)
-                place = share * count[n] - 0.5 if kind == 2 else np.floor(share * count[n])
-                row[i] = min(max(place, 0.0), count[n] - 1.0)
+                place = share * count - 0.5 if kind == 2 else np.floor(share * count)
+                row[i] = min(max(place, 0.0), count - 1.0)
         for i in range(len(row)):
-            row[i] = first[n] + (count[n] - 1 - row[i] if reverse[n] else row[i])
+            row[i] = first + (count - 1 - row[i] if reverse[n] else row[i])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

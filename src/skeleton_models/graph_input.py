@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -159,7 +159,11 @@ class GraphInput:
         elif len(keys) != len(clips):
             raise ValueError(f"expected one key a clip ({len(clips)}), got {len(keys)}")
         else:
-            drawn = draw(self.augment, keys, self.layout, dimensions)
+            drawn = (
+                draw(self.augment, keys, self.layout, dimensions)
+                if self._augments
+                else _still(len(keys), dimensions, len(self.layout.joints))
+            )
             positions = training_positions(self.sampling, keys, anchors.count, self.frames, drawn)
         return self._write(packed, anchors, drawn, positions, keys)
 
@@ -198,7 +202,9 @@ class GraphInput:
         v = len(self.layout.joints)
         x = torch.empty(rows, self.persons, self.frames, v, self.channels(dimensions))  # (rows, M, T, V, C)
         row_keys = np.zeros(0, np.uint64) if keys is None else keys
-        arguments = (views, packed, anchors, drawn, self._options, row_keys, positions, x.numpy().reshape(-1))
+        place = np.empty(positions.shape, np.float32)  # (rows, T)
+        flat = x.numpy().reshape(-1)
+        arguments = (views, packed, anchors, drawn, self._options, row_keys, positions, flat, place)
         threads = min(self.threads, rows)
         if threads == 1:
             write_rows(0, rows, *arguments)
@@ -209,13 +215,16 @@ class GraphInput:
             for part in parts:
                 part.result()
         present = torch.from_numpy(anchors.order >= 0)
-        place = positions * (2 / np.repeat(anchors.count, views))[:, None] - 1
         return ModelBatch(
             x=x,
             present=present.repeat_interleave(views, 0) if views > 1 else present,  # (rows, M)
-            position=torch.from_numpy(place.astype(np.float32)),  # (rows, T)
+            position=torch.from_numpy(place),
             views=views,
         )
+
+    @cached_property
+    def _augments(self) -> bool:
+        return self.augment != Augment()
 
     @cached_property
     def _landmarks(self) -> Landmarks:
@@ -245,6 +254,12 @@ class GraphInput:
             between=self.sampling == "linear",
             stretch_box=self.normalise == "ctrgcn_ucla",
         )
+
+
+@lru_cache(maxsize=16)
+def _still(rows: int, dimensions: int, joints: int) -> Draw:
+    """The draw of clips that are not augmented, made once; nobody writes to it."""
+    return no_draw(rows, dimensions, joints)
 
 
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}

@@ -76,8 +76,9 @@ class Anchors(NamedTuple):
         unit: (N,) float64, 0 where the result stays normalised; else the length by which it is scaled back
             before `origin` is added again (`none`).
         count: (N,) int64, frames that count.
-        frame_map: (all frames,) int64, the clip's own number of each counted frame, clip after clip.
-        frame_start: (N,) int64, where each clip's part of `frame_map` begins.
+        frame_map: (all frames,) int64, the clip's own number of each counted frame, clip after clip; empty
+            where all count.
+        frame_start: (N,) int64, where each clip's part of `frame_map` begins, if it has one.
     """
 
     order: NDArray[np.int64]
@@ -103,15 +104,15 @@ def find_anchors(
 ) -> Anchors:
     """The anchors of a batch; see `GraphInput` for what each normalisation does."""
     n, channels = len(packed.start), packed.xyz.shape[1]
-    frame_start = np.cumsum(packed.frames) - packed.frames
+    mapped = normalise == "pyskl3d"
     anchors = Anchors(
         order=np.full((n, persons), -1, np.int64),
         origin=np.zeros((n, channels)),
         matrix=np.zeros((n, channels, channels)),
         unit=np.zeros(n),
         count=packed.frames.copy(),
-        frame_map=np.empty(packed.frames.sum() if normalise == "pyskl3d" else 0, np.int64),
-        frame_start=frame_start,
+        frame_map=np.empty(packed.frames.sum() if mapped else 0, np.int64),
+        frame_start=np.cumsum(packed.frames) - packed.frames if mapped else packed.start,
     )
     depth = -1 if channels == 2 or not align_yaw else (2 if vertical == "y" else 1)
     _find(

@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from skeleton_models.augment import NEAREST, NOISE_MEAN, NOISE_SCALE, Stream
-from skeleton_models.lanes import LANES, affine
+from skeleton_models.lanes import LANES, affine, hold
 from skeleton_models.random_keys import bits_at, stream_base, uniform_at
 
 _JITTER, _BLOCK = np.uint64(Stream.JITTER), np.uint64(Stream.BLOCK)
@@ -155,6 +155,7 @@ def _place(  # type: ignore[no-untyped-def]
 ):
     """The frames whose begin is not negative into table; unsigned indices spare tests for negative ones."""
     ox, oy, oz = origin[0], origin[1], origin[2]
+    of_x, of_y, of_z, of_1 = hold(columns, 0), hold(columns, 4), hold(columns, 8), hold(columns, 12)
     for t in range(len(begins)):
         if begins[t] < 0:
             continue
@@ -167,7 +168,7 @@ def _place(  # type: ignore[no-untyped-def]
                 z = certainty
                 if channels == 3:
                     z = xyz[at + np.uint64(2)] - oz
-                affine(table, to, x, y, z, columns)
+                affine(table, to, x, y, z, of_x, of_y, of_z, of_1)
                 if channels == 3 and scored:
                     table[np.uint64(to + 3)] = certainty
             else:

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 LANES = 4
 _FOUR = ir.VectorType(ir.FloatType(), LANES)
+_HELD = types.UniTuple(types.float32, LANES)
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -46,33 +47,50 @@ def put(typing: Any, to: Any, i: Any, source: Any, j: Any) -> Any:
     return types.void(to, types.intp, source, types.intp), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def hold(typing: Any, array: Any, i: Any) -> Any:
+    """`array[i : i + 4]` as a tuple: it stays in registers, where an array is read anew after every write."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value = _load(context, builder, signature.args[0], *arguments)
+        lanes = [builder.extract_element(value, ir.Constant(ir.IntType(32), lane)) for lane in range(LANES)]
+        return context.make_tuple(builder, signature.return_type, lanes)
+
+    return _HELD(array, types.intp), generate
+
+
+def _held(builder: Any, lanes: Any) -> Any:
+    """The four numbers of a tuple."""
+    value = ir.Constant(_FOUR, ir.Undefined)
+    for lane in range(LANES):
+        number = builder.extract_value(lanes, lane)
+        value = builder.insert_element(value, number, ir.Constant(ir.IntType(32), lane))
+    return value
+
+
 def _step(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """`(a[j : j + 4] + b[k : k + 4] * signs) * scales`; weights holds four signs, then four scales."""
-    _, _, a, _, b, _, weights, _ = signature.args
-    _, _, a_data, j, b_data, k, weights_data, row = arguments
+    """`(a[j : j + 4] + b[k : k + 4] * signs) * scales`."""
+    a, b = signature.args[2], signature.args[4]
+    _, _, a_data, j, b_data, k, signs, scales = arguments
     first, second = _load(context, builder, a, a_data, j), _load(context, builder, b, b_data, k)
-    signs = _load(context, builder, weights, weights_data, row)
-    scales = _load(context, builder, weights, weights_data, builder.add(row, ir.Constant(row.type, LANES)))
-    return builder.fmul(builder.fadd(first, builder.fmul(second, signs)), scales)
+    change = builder.fadd(first, builder.fmul(second, _held(builder, signs)))
+    return builder.fmul(change, _held(builder, scales))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def step(typing: Any, to: Any, i: Any, a: Any, j: Any, b: Any, k: Any, weights: Any, row: Any) -> Any:
-    """`to[i : i + 4] = (a[j : j + 4] + b[k : k + 4] * signs) * scales`.
-
-    The signs are `weights[row : row + 4]`, the scales the four numbers behind them.
-    """
+def step(typing: Any, to: Any, i: Any, a: Any, j: Any, b: Any, k: Any, signs: Any, scales: Any) -> Any:
+    """`to[i : i + 4] = (a[j : j + 4] + b[k : k + 4] * signs) * scales`; signs and scales from `hold`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _place(context, builder, signature.args[0], arguments[0], arguments[1])
         builder.store(_step(context, builder, signature, arguments), place, align=4)
         return context.get_dummy_value()
 
-    return types.void(to, types.intp, a, types.intp, b, types.intp, weights, types.intp), generate
+    return types.void(to, types.intp, a, types.intp, b, types.intp, _HELD, _HELD), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def put_step(typing: Any, to: Any, i: Any, a: Any, j: Any, b: Any, k: Any, weights: Any, row: Any) -> Any:
+def put_step(typing: Any, to: Any, i: Any, a: Any, j: Any, b: Any, k: Any, signs: Any, scales: Any) -> Any:
     """As `step`, 0 for NaN."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -80,7 +98,7 @@ def put_step(typing: Any, to: Any, i: Any, a: Any, j: Any, b: Any, k: Any, weigh
         builder.store(_known(builder, _step(context, builder, signature, arguments)), place, align=4)
         return context.get_dummy_value()
 
-    return types.void(to, types.intp, a, types.intp, b, types.intp, weights, types.intp), generate
+    return types.void(to, types.intp, a, types.intp, b, types.intp, _HELD, _HELD), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -93,20 +111,18 @@ def put_four(
     plane: Any,
     now: Any,
     then: Any,
-    weights: Any,
-    row: Any,
+    signs: Any,
+    scales: Any,
 ) -> Any:
     """Joint, bone, and the step of both from `now` to `then`: four times four numbers, 0 for NaN.
 
     They go to i, i + depth, i + 2 * depth and i + 3 * depth, in this order. The joint lies at `now` and
-    `then` in the table, the bone `plane` numbers behind it; weights and row as in `step`.
+    `then` in the table, the bone `plane` numbers behind it; signs and scales as in `step`.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        into, i, depth, table, plane, now, then, weights, row = arguments
-        kind, factors = signature.args[3], signature.args[7]
-        signs = _load(context, builder, factors, weights, row)
-        scales = _load(context, builder, factors, weights, builder.add(row, ir.Constant(row.type, LANES)))
+        into, i, depth, table, plane, now, then, signs, scales = arguments
+        kind, signs, scales = signature.args[3], _held(builder, signs), _held(builder, scales)
         shown, steps = [], []
         for at in (now, builder.add(now, plane)):
             here = _load(context, builder, kind, table, at)
@@ -120,27 +136,26 @@ def put_four(
         return context.get_dummy_value()
 
     index = types.intp
-    return types.void(to, index, index, table, index, index, index, weights, index), generate
+    return types.void(to, index, index, table, index, index, index, _HELD, _HELD), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def affine(typing: Any, to: Any, i: Any, x: Any, y: Any, z: Any, columns: Any) -> Any:
-    """`to[i : i + 4] = x * columns[0] + y * columns[1] + z * columns[2] + columns[3]`; columns is flat."""
+def affine(
+    typing: Any, to: Any, i: Any, x: Any, y: Any, z: Any, of_x: Any, of_y: Any, of_z: Any, of_1: Any
+) -> Any:
+    """`to[i : i + 4] = x * of_x + y * of_y + z * of_z + of_1`; the last four as `hold` gives them."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        into, index, *factors, columns = arguments
-        column = [
-            _load(context, builder, signature.args[5], columns, ir.Constant(ir.IntType(64), LANES * c))
-            for c in range(4)
-        ]
-        x, y, z = (_spread(builder, factor) for factor in factors)
+        into, index, x, y, z, *columns = arguments
+        x, y, z = (_spread(builder, factor) for factor in (x, y, z))
+        column = [_held(builder, lanes) for lanes in columns]
         value = builder.fadd(builder.fmul(x, column[0]), builder.fmul(y, column[1]))
         value = builder.fadd(builder.fadd(value, builder.fmul(z, column[2])), column[3])
         builder.store(value, _place(context, builder, signature.args[0], into, index), align=4)
         return context.get_dummy_value()
 
     number = types.float32
-    return types.void(to, types.intp, number, number, number, columns), generate
+    return types.void(to, types.intp, number, number, number, _HELD, _HELD, _HELD, _HELD), generate
 
 
 def _spread(builder: Any, number: Any) -> Any:
