@@ -5,6 +5,9 @@ Axis letters: N clips, M persons, T frames, V joints, C channels.
 
 from __future__ import annotations
 
+import math
+import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -53,6 +56,39 @@ class ModelBatch:
 
         x = self.x.to(device, non_blocking=non_blocking)
         return ModelBatch(x, moved(self.present), moved(self.position), self.views)
+
+
+class BatchMemory(threading.local):
+    """Memory of float32 batches, taken again once nobody holds the batch any more; each thread has its own.
+
+    New memory costs more than what is written to it, since the system clears every page at its first use.
+
+    Attributes:
+        blocks: how many are kept at most, in use or not.
+    """
+
+    def __init__(self, blocks: int = 8) -> None:
+        self.blocks = blocks
+        self._kept: list[tuple[NDArray[np.float32], weakref.ref[NDArray[np.float32]]]] = []
+
+    def take(self, *shape: int) -> tuple[Tensor, NDArray[np.float32]]:
+        """A tensor of any content that shares memory with no living tensor, and its numbers as a flat array.
+
+        Let go of the array before the tensor; as long as either lives, the memory is not taken again.
+        """
+        size = math.prod(shape)
+        block = np.empty(0, np.float32)
+        for place, (old, lender) in enumerate(self._kept):
+            if len(old) == size and lender() is None:
+                block = self._kept.pop(place)[0]
+                break
+        if len(block) != size:
+            block = np.empty(size, np.float32)
+        lent = block[:]  # the tensor's memory holds this view for as long as any tensor shows it
+        self._kept.append((block, weakref.ref(lent)))
+        if len(self._kept) > self.blocks:
+            self._kept.pop(0)
+        return torch.from_numpy(lent).view(shape), lent
 
 
 class PackedClips(NamedTuple):

@@ -18,7 +18,7 @@ from torch import Tensor
 from poses.layout import Layout
 from poses.sampling import Convention
 from skeleton_models.augment import Augment, Draw, draw, no_draw
-from skeleton_models.clip_arrays import ClipArrays, ModelBatch, PackedClips, pack
+from skeleton_models.clip_arrays import BatchMemory, ClipArrays, ModelBatch, PackedClips, pack
 from skeleton_models.frame_sampling import SAMPLINGS, Sampling, test_positions, training_positions
 from skeleton_models.graph import bone_pairs
 from skeleton_models.graph_normalise import (
@@ -200,10 +200,11 @@ class GraphInput:
         rows, clips, dimensions = len(positions), len(packed.start), packed.xyz.shape[1]
         views = rows // clips
         v = len(self.layout.joints)
-        x = torch.empty(rows, self.persons, self.frames, v, self.channels(dimensions))  # (rows, M, T, V, C)
+        x, flat = _MEMORY.take(
+            rows, self.persons, self.frames, v, self.channels(dimensions)
+        )  # (rows, M, T, V, C)
         row_keys = np.zeros(0, np.uint64) if keys is None else keys
         place = np.empty(positions.shape, np.float32)  # (rows, T)
-        flat = x.numpy().reshape(-1)
         arguments = (views, packed, anchors, drawn, self._options, row_keys, positions, flat, place)
         threads = min(self.threads, rows)
         if threads == 1:
@@ -262,6 +263,7 @@ def _still(rows: int, dimensions: int, joints: int) -> Draw:
     return no_draw(rows, dimensions, joints)
 
 
+_MEMORY = BatchMemory()
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 

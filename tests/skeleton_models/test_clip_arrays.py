@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skeleton_models.clip_arrays import ClipArrays, ModelBatch, pack
+from skeleton_models.clip_arrays import BatchMemory, ClipArrays, ModelBatch, pack
 
 
 def clip(persons: int, frames: int, joints: int = 3, channels: int = 2) -> ClipArrays:
@@ -51,3 +51,19 @@ def test_a_batch_moves_as_a_whole() -> None:
     moved = batch.to("meta")
     assert moved.x.device.type == "meta" and moved.present is not None and moved.position is None
     assert moved.present.device.type == "meta" and moved.views == 2
+
+
+def test_memory_is_taken_again_only_when_no_view_of_it_is_left() -> None:
+    memory = BatchMemory(blocks=2)
+    x, flat = memory.take(2, 3)
+    flat[:] = np.arange(6)
+    assert x.tolist() == [[0, 1, 2], [3, 4, 5]]
+    part, address = x[1:].numpy(), x.data_ptr()
+    del x, flat
+    held = [memory.take(2, 3)[0] for _ in range(3)]
+    assert address not in {tensor.data_ptr() for tensor in held}
+    assert len({tensor.data_ptr() for tensor in held}) == 3
+    assert part.tolist() == [[3, 4, 5]]
+    address = held.pop().data_ptr()
+    assert memory.take(6)[0].data_ptr() == address
+    assert memory.take(7)[0].shape == (7,)
