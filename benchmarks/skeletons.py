@@ -78,7 +78,7 @@ class Result:
         epochs: passes over the training clips.
         minutes: of training, wall clock; the sum over its members for an ensemble.
         recipe_hash: of the resolved recipe.
-        commit: of the project.
+        commit: of the project when the table was written.
     """
 
     method: str

@@ -78,6 +78,8 @@ def train(
         raise _out_of_memory(recipe, str(fabric.device)) from error
     finally:
         progress.close()
+        if run.lock is not None:
+            run.lock.release()
 
 
 def _silent(_: str) -> None:

@@ -22,6 +22,7 @@ from fidget.training.optimizer import make_optimizer
 from fidget.training.progress import Progress
 from fidget.training.recipe import Recipe
 from fidget.training.run_directory import RunDirectory, write_json
+from poses.cache_lock import DirectoryLock
 from protocols.protocol import Protocol
 
 
@@ -49,6 +50,7 @@ class Run:
         wrapped: the network as Fabric runs it.
         optimizer: the optimiser as Fabric runs it.
         used: what computes, in words: for the log, `environment.json` and `summary.json`.
+        lock: of the directory, in the first process.
     """
 
     recipe: Recipe
@@ -67,6 +69,7 @@ class Run:
     average: AveragedWeights | None
     progress: Progress
     used: dict[str, str]
+    lock: DirectoryLock | None
 
     @property
     def train_counts(self) -> NDArray[np.int64]:
@@ -145,6 +148,7 @@ def open_run(
     loss = ActionLoss(recipe.loss, torch.from_numpy(counts), group_of, embeddings).to(fabric.device)
 
     used = _used(recipe, network, clips, fabric, str(checkpoint or ""), whose)
+    lock = None
     if fabric.global_rank == 0:
         inputs = {
             "protocol": protocol.name,
@@ -152,7 +156,7 @@ def open_run(
             "checkpoint": str(checkpoint or ""),
             "processes": str(fabric.world_size),
         }
-        directory.prepare(recipe, inputs)
+        lock = directory.prepare(recipe, inputs)
         write_json(directory.path / "environment.json", {**used, **describe_environment()})
         progress.say(f"{recipe.name}: {', '.join(value for value in used.values() if value)}")
         for clip_set in sets.values():
@@ -167,7 +171,7 @@ def open_run(
     average = AveragedWeights(network, recipe.train.ema_decay) if recipe.train.ema_decay else None
     return Run(
         recipe, protocol, directory, fabric, clips, sets, *builders,
-        network, wrapped, fabric_optimizer, loss, average, progress, used,
+        network, wrapped, fabric_optimizer, loss, average, progress, used, lock,
     )  # fmt: skip
 
 

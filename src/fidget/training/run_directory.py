@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from fidget.training.recipe import Recipe, parse_recipe, to_toml
+from poses.cache_lock import LOCK_NAME, CacheLockedError, DirectoryLock
 from poses.whole_file import replacing
 
 Row = dict[str, Any]
@@ -52,24 +53,32 @@ class RunDirectory:
         """The score file of a split."""
         return self.path / "scores" / f"{split}.parquet"
 
-    def prepare(self, recipe: Recipe, inputs: Mapping[str, str]) -> None:
-        """Make the directory, or see that the run in it is this one.
+    def prepare(self, recipe: Recipe, inputs: Mapping[str, str]) -> DirectoryLock:
+        """Make the directory, or see that the run in it is this one, and take it until the lock is released.
 
         Args:
             recipe: of the run.
             inputs: what else decides the result: protocol, cache hash, checkpoint.
 
         Raises:
-            ValueError: another run lies here; the message names what differs.
+            ValueError: another run lies here (the message names what differs), or another process trains it.
         """
         stored = self.path / "recipe.toml"
         if stored.exists():
             self._expect_same(recipe, inputs)
-        elif self.path.exists() and any(file.name != "inputs.json" for file in self.path.iterdir()):
+        elif self.path.exists() and {file.name for file in self.path.iterdir()} - {"inputs.json", LOCK_NAME}:
             raise ValueError(f"{self.path} holds other files and no run; choose another directory with -o")
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = DirectoryLock(self.path)
+        except CacheLockedError as error:
+            raise ValueError(
+                f"{self.path}: another process trains this run; wait for it, or choose another with -o"
+            ) from error
         write_json(self.path / "inputs.json", dict(inputs))
         with replacing(stored) as part:
             part.write_text(to_toml(recipe), encoding="utf-8")
+        return lock
 
     def _expect_same(self, recipe: Recipe, inputs: Mapping[str, str]) -> None:
         stored = self.path / "recipe.toml"

@@ -22,6 +22,7 @@ from tests.fidget.training.training_samples import (
 from fidget.training import loop
 from fidget.training.loop import train
 from fidget.training.run_directory import load_tensors, read_rows
+from poses.cache_lock import DirectoryLock
 from protocols.scores import read_scores
 
 _KILLED = """
@@ -84,6 +85,17 @@ def test_the_same_command_again_changes_nothing_and_another_one_is_refused(cache
     assert not any(line.startswith("epoch") for line in said)
     with pytest.raises(ValueError, match=r"train\.epochs is 3 there, 4 now"):
         _train(cache, tmp_path / "run", "train.epochs=4")
+
+
+def test_a_run_that_another_process_trains_is_refused(cache, tmp_path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    lock = DirectoryLock(run)
+    with pytest.raises(ValueError, match="another process trains this run"):
+        _train(cache, run)
+    lock.release()
+    _train(cache, run, "train.epochs=1")
+    DirectoryLock(run).release()  # a run that has ended holds nothing
 
 
 def test_a_killed_run_resumes_to_the_same_bits(cache, tmp_path) -> None:
