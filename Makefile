@@ -6,7 +6,7 @@ POSES ?= $(if $(VIDEOS),poses,demo/poses)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: poses test test-long lint bench clean
+.PHONY: poses test test-long test-gpu lint bench clean
 .DEFAULT_GOAL := poses
 
 $(BIN)/python:
@@ -37,12 +37,16 @@ endif
 
 test: $(VENV)/.test lint
 	@$(BIN)/fidget weights fetch blazepose blazepose_wholebody demo
-	FIDGET_REQUIRE="$(FIDGET_REQUIRE)" $(BIN)/python -m pytest -n 2 -m "not long"
+	FIDGET_REQUIRE="$(FIDGET_REQUIRE)" $(BIN)/python -m pytest -n 2 -m "not long and not gpu"
 
 # Minutes instead of seconds: 500 mutated videos, 25 kills of a job.
 test-long: $(VENV)/.test
 	@$(BIN)/fidget weights fetch blazepose blazepose_wholebody demo
 	$(BIN)/python -m pytest -m long
+
+# On a machine with an NVIDIA GPU.
+test-gpu: $(VENV)/.test
+	$(BIN)/python -m pytest -m gpu
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
