@@ -78,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
         recipe = load_recipe(args.recipe, args.overrides)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"recipe {args.recipe}: {reason}; see fidget train --list") from error
     protocol = _protocol(args.protocol, args.poses, recipe.data.missing == "drop")
     output = args.output or Path("runs") / f"{recipe.name}-{protocol.name}-seed{recipe.train.seed}"
     streams = stream_recipes(recipe)

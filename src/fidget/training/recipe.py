@@ -17,7 +17,15 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from fidget.training.recipe_files import shipped_recipes
 from skeleton_models.augment import Augment
@@ -115,6 +123,11 @@ class TrainTable(_Table):
     threads: int = Field(default=0, ge=0)  # 0: as torch finds them
     prefetch: int = Field(default=3, ge=1)  # batches made ahead
     tensorboard: bool = False  # event files of the metrics as well; needs the package tensorboard
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _a_number_is_meant_too(cls, value: object) -> object:
+        return str(value) if type(value) is int else value  # --set train.precision=32 is a number in TOML
 
     @model_validator(mode="after")
     def _fits(self) -> TrainTable:

@@ -80,7 +80,12 @@ def test_wrong_keys_and_values_are_named(override, words) -> None:
 
 @pytest.mark.parametrize(
     ("override", "value"),
-    [("train.epochs=20", 20), ("train.learning_rate=2", 2.0), ("train.optimizer=adamw", "adamw")],
+    [
+        ("train.epochs=20", 20),
+        ("train.learning_rate=2", 2.0),
+        ("train.optimizer=adamw", "adamw"),
+        ("train.precision=32", "32"),
+    ],
 )
 def test_overrides_are_typed(override, value) -> None:
     key = override.split("=")[0].split(".")[1]

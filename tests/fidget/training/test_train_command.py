@@ -48,6 +48,7 @@ def _fidget(words: str) -> int:
         ("tiny.toml --protocol lacking.csv", 1, "1 classes without a clip (class 1)"),
         ("tiny.toml --protocol ghost.csv", 1, "clip 'ghost': there are no poses"),
         ("ctrgnc", 2, "nearest: ctrgcn"),
+        ("gone.toml", 2, "recipe gone.toml: No such file or directory; see fidget train --list"),
         ("tiny.toml --set train.epoch=3", 2, "unknown key 'train.epoch'; nearest: epochs"),
         ("tiny.toml --set input.layout=coco_wholebody133/hands", 1, "the cache cache holds 'coco17'"),
         ("tiny.toml --set model.name=ctrgnc", 1, "unknown model 'ctrgnc'"),
