@@ -1,7 +1,7 @@
 """Published numbers of MMA-82 and MA-52: carried here with their source, to be printed beside ours.
 
 The tables lie in `tables/published/` as they were printed: per cent, with as many decimals. Domains are named
-as there (`lab`); lookups take `laboratory` for it too. MA-52's macro-F1 may be the paper's own (its equation 5,
+as there (`lab`); lookups take `laboratory` for it too. MA-52's macro-F1 may be the paper's own (equation 5,
 the harmonic mean of mean precision and mean recall) where ours is the mean of the classes' F1.
 """
 
