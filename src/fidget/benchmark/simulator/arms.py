@@ -1,4 +1,4 @@
-"""Arms and hands: reaches blended to a target of the wrist, two-bone inverse kinematics, fingers that curl."""
+"""Arms and hands: reaches blended to a target, two-bone inverse kinematics, fingers that curl."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HAND_JOINTS = 21
 _ELBOW_SHARPEST = 0.45  # radians between the bones: a flexion of 154 degrees
 _WRIST_WIDEST = 1.15  # radians between forearm and hand
 
-# Fingers from the forefinger: knuckle (along the hand, to the thumb), then three bones, metres on a hand of 18 cm.
+# Fingers from the forefinger: knuckle (along the hand, to the thumb), then three bones; a hand of 18 cm.
 _KNUCKLES = np.array([[0.088, 0.024], [0.09, 0.003], [0.085, -0.016], [0.077, -0.034]], np.float32)
 _BONES = np.array(
     [[0.043, 0.025, 0.022], [0.047, 0.029, 0.023], [0.043, 0.028, 0.023], [0.034, 0.02, 0.02]], np.float32

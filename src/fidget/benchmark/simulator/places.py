@@ -41,7 +41,7 @@ class Place:
     contact: Contact = "tips"
 
 
-_UP_AT_FACE, _ONTO_FACE = (-0.45, 0.75, -0.45), (-0.3, -0.3, -0.9)
+_UP_AT_FACE, _ONTO_FACE = (-0.5, 0.8, -0.3), (-0.3, -0.3, -0.9)
 _ASIDE, _INWARD = (-0.15, 0.95, -0.25), (-1.0, 0.0, 0.0)
 _DOWN_LEG, _ONTO_LEG = (-0.25, -0.15, 0.95), (0.0, -1.0, 0.0)
 _ACROSS = (-0.95, 0.1, 0.3)

@@ -91,7 +91,7 @@ class Reach:
         place: one of `PLACES`.
         weight: (T,) float32 in 0..1, how much of the way.
         offset: (T, 3) or (3,) metres from the place in the place's own frame: x outward from the midline on
-            the side of the hand, y up, z forward; a face's z points out of the face, a thigh's forward along it.
+            the side of the hand, y up, z forward; a face's z points out of it, a thigh's along it.
         fingers: (T, 3) or (3,) direction of the fingers in the same frame, None for what suits the place.
         palm: direction into which the palm looks, likewise.
         contact: which point of the hand arrives; None for what suits the place.
@@ -270,6 +270,6 @@ def smooth_step(x: ArrayLike) -> Array:
     return u * u * u * (10 - 15 * u + 6 * u * u)
 
 
-# One action: adds itself to the state. `side` is LEFT or RIGHT, the hand or foot that acts where one does;
+# One action, `motions.MOTIONS[label]`: adds itself to the state. `side` is LEFT or RIGHT, the hand or foot that acts where one does;
 # `amplitude` is 1 for the usual size. Everything random comes from `rng`.
 Motion = Callable[[PoseState, Timing, np.random.Generator, int, float], None]

@@ -1,4 +1,4 @@
-"""Trunk, head, face and legs: from degrees of freedom to joints and to the rigid frames that hands reach for."""
+"""Trunk, head, face and legs: degrees of freedom become joints and the frames that hands reach for."""
 
 from __future__ import annotations
 
