@@ -20,7 +20,7 @@ from protocols.scores import ScoreFile, aligned
 
 Interval = tuple[float, float]
 
-_CELLS_AT_ONCE = 2**22  # drawn clips, or counts of kinds, in one piece: bounds the memory
+_CELLS_AT_ONCE = 2**20  # drawn clips, or counts of kinds, in one piece: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +95,8 @@ def drawn_measures(
         for number, file in enumerate(aligned(files))
         for name, one in outcomes(file).items()
     ]
-    clips = len(files[0])
-    if draws < 1:
-        raise ValueError(f"expected at least 1 draw, got {draws}")
-    if units is not None and len(units) != clips:
-        raise ValueError(f"expected a unit for each of {clips} clips, got {len(units)}")
+    if units is not None and len(units) != len(files[0]):
+        raise ValueError(f"expected a unit for each of {len(files[0])} clips, got {len(units)}")
     kind_of, matrix, ends = _kinds([level for _, _, level in levels])
     if units is not None:
         names, unit_of = np.unique(units, return_inverse=True)
@@ -107,7 +104,7 @@ def drawn_measures(
         np.add.at(summed, unit_of.reshape(-1), matrix[kind_of])
         matrix, kind_of = summed, np.arange(len(names))
     pieces = []
-    for counts in _draws(kind_of, len(matrix), rng, draws):
+    for counts in draw_counts(kind_of, len(matrix), rng, draws):
         parts = np.split((counts @ matrix).astype(np.float64), ends, axis=1)
         found: list[dict[str, LevelCounts]] = [{} for _ in files]
         for (number, name, _), part in zip(levels, parts, strict=True):
@@ -138,11 +135,26 @@ def _kinds(levels: Sequence[Outcomes]) -> tuple[Labels, NDArray[np.float32], Lab
     return kind_of.reshape(-1), np.hstack(parts).astype(np.float32), ends
 
 
-def _draws(
+def draw_counts(
     kind_of: Labels, kinds: int, rng: np.random.Generator, draws: int
 ) -> Iterator[NDArray[np.float32]]:
-    """(d, K) how often each kind came in samples as large as the whole; d add up to the draws."""
+    """Samples as large as the whole, drawn with replacement, a piece at a time.
+
+    Args:
+        kind_of: (N,) int64 kind of each clip, below `kinds`.
+        kinds: K.
+        rng: source of the draws.
+        draws: how many samples there are in all pieces together.
+
+    Yields:
+        (d, K) how often each kind came.
+
+    Raises:
+        ValueError: no clips, or no draws.
+    """
     clips = len(kind_of)
+    if not clips or draws < 1:
+        raise ValueError(f"expected clips and at least 1 draw, got {clips} clips and {draws} draws")
     at_once = max(1, _CELLS_AT_ONCE // max(clips, kinds))
     small = np.uint16 if clips <= 2**16 else np.uint32
     for start in range(0, draws, at_once):
