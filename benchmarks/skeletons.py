@@ -119,16 +119,15 @@ PLANS = (
         "nw_ucla",
         "data/skeletons/nw_ucla.npz",
         "nw_ucla_full",
-        ("nw_ucla_ddnet", "nw_ucla_stgcnpp", "nw_ucla_stgcnpp_streams", "nw_ucla_posec3d"),
+        ("nw_ucla_ddnet", "nw_ucla_stgcnpp", "nw_ucla_posec3d"),
         {
             "DD-Net, joint and bone": ("nw_ucla_ddnet/joint", "nw_ucla_ddnet/bone"),
-            "ST-GCN++, joint and bone": ("nw_ucla_stgcnpp_streams/joint", "nw_ucla_stgcnpp_streams/bone"),
-            "DD-Net and ST-GCN++": (
+            "DD-Net and ST-GCN++": ("nw_ucla_ddnet/joint", "nw_ucla_ddnet/bone", "nw_ucla_stgcnpp"),
+            "DD-Net, ST-GCN++ and PoseC3D": (
                 "nw_ucla_ddnet/joint",
                 "nw_ucla_ddnet/bone",
                 "nw_ucla_stgcnpp",
-                "nw_ucla_stgcnpp_streams/joint",
-                "nw_ucla_stgcnpp_streams/bone",
+                "nw_ucla_posec3d",
             ),
         },
     ),
@@ -140,6 +139,12 @@ PLANS = (
         {
             "DD-Net, joint and bone": ("jhmdb_ddnet/joint", "jhmdb_ddnet/bone"),
             "DD-Net and ST-GCN++": ("jhmdb_ddnet/joint", "jhmdb_ddnet/bone", "jhmdb_stgcnpp"),
+            "DD-Net, ST-GCN++ and PoseC3D": (
+                "jhmdb_ddnet/joint",
+                "jhmdb_ddnet/bone",
+                "jhmdb_stgcnpp",
+                "jhmdb_posec3d",
+            ),
         },
     ),
 )
@@ -163,16 +168,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for recipe in plan.recipes
     ]
     for plan in PLANS:
-        _import(args.shared / plan.source, args.runs / "poses" / plan.name)
-    with ThreadPoolExecutor(args.jobs) as pool:
-        chosen = [(plan, job) for plan, job in jobs if args.only in job.folder]
-        failed = [
-            job.folder
-            for (_, job), status in zip(
-                chosen, pool.map(lambda pair: _train(args.runs, *pair), chosen), strict=True
-            )
-            if status
-        ]
+        import_skeletons(args.shared / plan.source, args.runs / "poses" / plan.name)
+    failed = train_all(args.runs, [pair for pair in jobs if args.only in pair[1].folder], args.jobs)
     for plan in PLANS:
         rows = list(_rows(plan, args.runs))
         if rows and not args.no_results:
@@ -182,7 +179,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _import(source: Path, target: Path) -> None:
+def import_skeletons(source: Path, target: Path) -> None:
+    """The pose cache of a data set, made where it is not there yet."""
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run([_fidget(), "poses", "import", str(source), "-o", str(target)], check=True)
@@ -190,6 +188,13 @@ def _import(source: Path, target: Path) -> None:
 
 def _fidget() -> str:
     return str(Path(sys.executable).with_name("fidget"))
+
+
+def train_all(runs: Path, chosen: Sequence[tuple[Plan, Job]], at_once: int) -> list[str]:
+    """Train what is not finished, some at a time; returns the folders of those that failed."""
+    with ThreadPoolExecutor(at_once) as pool:
+        statuses = pool.map(lambda pair: _train(runs, *pair), chosen)
+        return [job.folder for (_, job), status in zip(chosen, statuses, strict=True) if status]
 
 
 def _train(runs: Path, plan: Plan, job: Job) -> int:
@@ -245,7 +250,7 @@ def copied_clips(poses: Path, protocol: str) -> frozenset[str]:
     return frozenset(sets["test"].in_train)
 
 
-def _measured(scores: ScoreFile, copies: frozenset[str]) -> tuple[int, float, None, int, float, None]:
+def measured(scores: ScoreFile, copies: frozenset[str]) -> tuple[int, float, None, int, float, None]:
     """Clips and top-1 of all and of the unseen, with the places of their spreads."""
     labels = expect_labels(scores)
     unseen = np.array([clip_id not in copies for clip_id in scores.clip_ids])
@@ -257,14 +262,14 @@ def _measured(scores: ScoreFile, copies: frozenset[str]) -> tuple[int, float, No
 
 def _row(method: str, seed: int, folder: Path, copies: frozenset[str]) -> Result:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    measured = _measured(read_scores(folder / "scores" / "test.parquet"), copies)
+    figures = measured(read_scores(folder / "scores" / "test.parquet"), copies)
     minutes = summary["train_s"] / 60
-    return Result(method, str(seed), *measured, summary["epochs"], minutes, summary["recipe_hash"], _commit())
+    return Result(method, str(seed), *figures, summary["epochs"], minutes, summary["recipe_hash"], commit())
 
 
 def _fused_row(name: str, seed: int, folders: list[Path], minutes: float, copies: frozenset[str]) -> Result:
     fused = fuse([read_scores(folder / "scores" / "test.parquet") for folder in folders])
-    return Result(name, str(seed), *_measured(fused, copies), None, minutes, "", _commit())
+    return Result(name, str(seed), *measured(fused, copies), None, minutes, "", commit())
 
 
 def _mean_row(method: str, rows: list[Result]) -> Result:
@@ -285,7 +290,7 @@ def _spread(values: list[float]) -> float | None:
 
 
 @cache
-def _commit() -> str:
+def commit() -> str:
     """The project's commit the runs are collected under."""
     return subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
