@@ -91,15 +91,24 @@ def schema_file(schema: pa.Schema) -> bytes:
 
 
 class ShardBuffer:
-    """A Parquet file in memory: tables in, bytes out. Row groups stay small enough for random access."""
+    """A Parquet file in memory: tables in, bytes out. Row groups stay small enough for random access.
 
-    def __init__(self, schema: pa.Schema) -> None:
+    Args:
+        schema: of the tables.
+        rows_per_group: clips that one random access decodes at most.
+        compression_level: of zstd, 1 to 22.
+    """
+
+    def __init__(
+        self, schema: pa.Schema, rows_per_group: int = ROWS_PER_GROUP, compression_level: int = 3
+    ) -> None:
+        self._rows_per_group = rows_per_group
         self._sink = io.BytesIO()
         self._writer = pq.ParquetWriter(
             self._sink,
             schema,
             compression="zstd",
-            compression_level=3,
+            compression_level=compression_level,
             use_dictionary=_DICTIONARIES,
             column_encoding=_ENCODINGS | _Z_ENCODINGS if "z" in schema.names else _ENCODINGS,
             write_page_checksum=True,
@@ -110,7 +119,7 @@ class ShardBuffer:
     def add(self, table: pa.Table) -> None:
         """Append a table, cut into row groups."""
         start = 0
-        for end in _group_ends(table):
+        for end in _group_ends(table, self._rows_per_group):
             self._writer.write_table(table.slice(start, end - start), row_group_size=max(end - start, 1))
             start = end
         self.rows += table.num_rows
@@ -126,11 +135,11 @@ class ShardBuffer:
         return self._sink.getbuffer()
 
 
-def _group_ends(table: pa.Table) -> list[int]:
+def _group_ends(table: pa.Table, rows_per_group: int) -> list[int]:
     lengths = np.concatenate([[0], np.cumsum(_lengths(table["xy"]))])
     ends, start = [], 0
     for row in range(1, table.num_rows + 1):
-        full = row - start >= ROWS_PER_GROUP
+        full = row - start >= rows_per_group
         if row == table.num_rows or full or lengths[row + 1] - lengths[start] > VALUES_PER_GROUP:
             ends.append(row)
             start = row

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from poses.cache_files import (
+    ROWS_PER_GROUP,
     ShardBuffer,
     next_shard_name,
     remove_leftovers,
@@ -56,6 +57,8 @@ class CacheWriter:
         metadata: layout, models and settings of every row.
         rows_per_shard: rows of one file.
         seconds_per_shard: how much work a crash may cost.
+        rows_per_group: clips that one random access decodes at most; more of them take less room.
+        compression_level: of zstd, 1 to 22.
 
     Raises:
         CacheMismatchError: the directory holds a cache of another layout, other models or settings.
@@ -71,6 +74,8 @@ class CacheWriter:
         metadata: CacheMetadata,
         rows_per_shard: int = 64,
         seconds_per_shard: float = 30.0,
+        rows_per_group: int = ROWS_PER_GROUP,
+        compression_level: int = 3,
     ) -> None:
         if rows_per_shard < 1:
             raise ValueError(f"rows_per_shard must be at least 1, got {rows_per_shard}")
@@ -78,6 +83,7 @@ class CacheWriter:
         self.metadata = metadata
         self._rows_per_shard = rows_per_shard
         self._seconds_per_shard = seconds_per_shard
+        self._packing = (rows_per_group, compression_level)
         self._rows: list[CacheRow] = []
         self._waiting_since = 0.0
         self._waiting_bytes = 0
@@ -169,7 +175,7 @@ class CacheWriter:
         self._expect_open()
         if not self._rows:
             return
-        buffer = ShardBuffer(self._schema)
+        buffer = ShardBuffer(self._schema, *self._packing)
         buffer.add(rows_to_table(self._rows, self._schema))
         path = write_whole(self.directory, next_shard_name(self.directory), buffer.finish())
         for row in self._rows:
@@ -201,7 +207,7 @@ class CacheWriter:
         return sum(len(stale) for stale in by_shard.values())
 
     def _rewrite(self, path: Path, stale: set[str]) -> None:
-        buffer = ShardBuffer(self._schema)
+        buffer = ShardBuffer(self._schema, *self._packing)
         with open_shard(path) as shard:
             for group in range(shard.num_row_groups):
                 table = read_group(path, shard, group, self._schema.names)

@@ -1,4 +1,4 @@
-"""`fidget poses export`: a pose cache in another program's format."""
+"""`fidget poses export`: a pose cache in another program's format, or a smaller one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from fidget.cli.export_profile import add_arguments, expect_no_profile, run_profile
 
 if TYPE_CHECKING:
     from poses.cache_reader import PoseCache
@@ -21,10 +23,14 @@ examples:
   fidget poses export poses --format pyskl --labels labels.csv -o poses.pkl
   fidget poses export poses --format csv -o poses.csv
   fidget poses export poses --format openpose -o poses-openpose
+  fidget poses export poses --profile low-bandwidth -o poses-small
+  fidget poses export poses --profile low-bandwidth --budget-kib 4 -o poses-4k
 
 --labels is a CSV with the columns clip_id, label (a class index) and split; a clip in several splits has
 several rows. Clips that failed at extraction cannot be exported and are named; clips without people are
 exported as such and named. docs/formats.md says what each format cannot hold.
+--profile writes a pose cache with less in it, which everything reads that reads pose caches; the labels
+beside the cache (CACHE-labels.csv) go with it.
 Exit status: 0 every clip was exported, 1 some were not (each is named), 2 wrong usage.
 """
 
@@ -33,19 +39,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the verb."""
     parser = subparsers.add_parser(
         "export",
-        help="write a pose cache as pyskl pickle, COCO JSON, NPZ, CSV or OpenPose folder",
-        description="Write a pose cache in another program's format.",
+        help="write a pose cache as pyskl pickle, COCO JSON, NPZ, CSV or OpenPose folder, or a smaller one",
+        description="Write a pose cache in another program's format, or as a smaller pose cache.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("cache", metavar="CACHE", help="a pose cache")
-    parser.add_argument("--format", choices=FORMATS, required=True, help="pyskl is mmaction2's as well")
+    parser.add_argument("--format", choices=FORMATS, help="pyskl is mmaction2's as well")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="file (openpose: directory)")
     parser.add_argument("--layout", metavar="NAME", help="convert to this joint set first")
     parser.add_argument("--labels", metavar="CSV", help="labels and splits to write with the clips")
     parser.add_argument("--form", metavar="NAME", help="pyskl: dict, list; coco: ground-truth, results")
     parser.add_argument("--float16", action="store_true", help="pyskl: half the size, up to 1 px off")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT where it exists")
+    add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -68,6 +75,11 @@ def run(args: argparse.Namespace) -> int:
     from poses.cache_reader import PoseCache
     from poses.layout import get_layout
 
+    if args.profile:
+        return run_profile(args)
+    if not args.format:
+        raise UsageError("expected --format FORMAT, or --profile low-bandwidth for a smaller pose cache")
+    expect_no_profile(args)
     form = _form(args)
     cache = PoseCache(args.cache)
     output = _output(args)
