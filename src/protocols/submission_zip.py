@@ -1,4 +1,4 @@
-"""The zip of a submission: `prediction.csv` at its root, read with suspicion; equal texts give equal bytes."""
+"""The zip of a submission: `prediction.csv` at its root, read with suspicion; equal texts make equal zips."""
 
 from __future__ import annotations
 

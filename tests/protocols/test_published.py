@@ -120,6 +120,6 @@ def test_unknown_names():
     ):
         read_published("mma82_detecton")
     with pytest.raises(
-        ValueError, match=r"has no setting 'taget': did you mean 'target'\? it has source, target"
+        ValueError, match=r"has no setting 'targett': did you mean 'target'\? it has source, target"
     ):
-        find_published("mma82_cross_domain", **{"taget": "street"})
+        find_published("mma82_cross_domain", **{"targett": "street"})
