@@ -161,7 +161,7 @@ def calibration_intervals(
     level: str = "action",
     bins: int = 15,
     risks: Sequence[float] = (0.05, 0.1),
-    draws: int = 10_000,
+    draws: int = 2_000,
     confidence_level: float = 0.95,
 ) -> dict[str, Interval]:
     """Bootstrap intervals of `Calibration.measures`, by the same names.

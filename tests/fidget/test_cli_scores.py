@@ -31,7 +31,7 @@ def test_evaluate(files, capsys):
     assert "joint on demo, 3 clips, seed 0" in out
     assert "top-1 66.67 (0.00-100.00)" in out and "mean class 75.00" in out
     assert "actions without a clip: 1 of 3: tap" in out
-    assert "body: top-1 100.00" in out and "F1mean" in out
+    assert "body, group of the best action: top-1 100.00" in out and "F1mean" in out
 
 
 def test_evaluate_as_json(files, capsys):

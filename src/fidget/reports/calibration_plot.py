@@ -1,0 +1,72 @@
+"""Reliability and risk over coverage, as one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from poses.whole_file import replacing
+from protocols.calibration import Calibration
+
+_INCHES = (11.0, 4.8)
+_DPI = 130
+
+
+def draw_calibration(curves: Sequence[tuple[str, Calibration]], path: Path) -> None:
+    """Draw the calibration of one or several methods as a PNG.
+
+    On the left accuracy over confidence, in bins of equal width, with points that grow with the number of
+    clips; on the right the share of wrong clips among those that are answered, the surest first.
+
+    Args:
+        curves: name and calibration of each; of one level.
+        path: of the PNG.
+
+    Raises:
+        ValueError: nothing to draw, or several levels.
+        OSError: no room, or no permission.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    levels = sorted({one.level for _, one in curves})
+    if len(levels) != 1:
+        raise ValueError(f"expected calibrations of one level, got {', '.join(levels) or 'none'}")
+    figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    reliability, risk = figure.subplots(1, 2)
+    reliability.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--")
+    for number, (name, one) in enumerate(curves):
+        # Method names are written as they are: a dollar sign starts no formula.
+        name, colour = name.replace("$", r"\$"), f"C{number % 10}"
+        bins = one.by_width
+        label = f"{name}: ECE {100 * bins.error:.1f} %, {one.clips:,} clips"
+        reliability.plot(bins.confidence, bins.accuracy, color=colour, linewidth=1.2, label=label)
+        reliability.scatter(
+            bins.confidence,
+            bins.accuracy,
+            12 + 300 * bins.count / one.clips,
+            color=colour,
+            alpha=0.6,
+            linewidths=0,
+        )
+        curve = one.curve
+        label = f"{name}: AURC {100 * curve.area:.1f} %"
+        risk.plot(curve.coverage, curve.risk, color=colour, linewidth=1.4, label=label)
+    what = "actions" if levels[0] == "action" else "body groups, summed probabilities"
+    reliability.set(
+        xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy",
+        title=f"Reliability ({what})",
+    )  # fmt: skip
+    highest = max(float(one.curve.risk.max()) for _, one in curves)
+    risk.set(
+        xlim=(0, 1), ylim=(0, min(1.0, 1.1 * highest + 0.02)), xlabel="coverage: share of clips answered",
+        ylabel="risk: share of them wrong", title=f"Risk over coverage ({what})",
+    )  # fmt: skip
+    for axes in (reliability, risk):
+        axes.grid(color="0.9", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=8, frameon=False, loc="best")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")
