@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,8 @@ class ClipTable:
         last = len(self.tree.actions) - 1
         outside = np.flatnonzero((self.labels < NO_LABEL) | (self.labels > last))
         problems += [
-            f"clip {self.clip_ids[row]!r} has label {self.labels[row]}, expected 0..{last}" for row in outside[:8]
+            f"clip {self.clip_ids[row]!r} has label {self.labels[row]}, expected 0..{last}"
+            for row in outside[:8]
         ]
         unknown = sorted(set(self.splits) - {*SPLITS, ""})
         if unknown:
@@ -79,6 +80,22 @@ class ClipTable:
             chosen &= np.array([one == domain for one in self.domains], bool)
         found: NDArray[np.int64] = np.flatnonzero(chosen)
         return found
+
+    def subset(self, rows: NDArray[np.int64]) -> ClipTable:
+        """The table of some rows, in their order."""
+
+        def chosen(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[row] for row in rows)
+
+        return replace(
+            self,
+            clip_ids=chosen(self.clip_ids),
+            labels=self.labels[rows],
+            splits=chosen(self.splits),
+            domains=chosen(self.domains),
+            subjects=chosen(self.subjects),
+            duration_s=self.duration_s[rows],
+        )
 
     def split(self, rows: NDArray[np.int64]) -> Split:
         """Clips and labels of some rows."""

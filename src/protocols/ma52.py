@@ -127,15 +127,6 @@ def by_subject(table: ClipTable) -> ClipTable:
             f"{table.name}: {len(unknown)} subjects are not in the published subject split, such as "
             f"{unknown[0]!r}; expected the clips of the official train and val lists, named SSSS_SS_NNNN"
         )
-    subjects = tuple(table.subjects[row] for row in rows)
-    return replace(
-        table,
-        name="ma52_subjects",
-        clip_ids=tuple(table.clip_ids[row] for row in rows),
-        labels=table.labels[rows],
-        splits=tuple(split_of[subject] for subject in subjects),
-        domains=tuple(table.domains[row] for row in rows),
-        subjects=subjects,
-        duration_s=table.duration_s[rows],
-        note=SUBJECTS_NOTE,
-    )
+    chosen = table.subset(rows)
+    splits = tuple(split_of[subject] for subject in chosen.subjects)
+    return replace(chosen, name="ma52_subjects", splits=splits, note=SUBJECTS_NOTE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,20 @@ def raise_problems(path: Path, problems: Sequence[str]) -> None:
         raise ValueError(f"{path}: {shown}" + (f" ... and {more} more" if more > 0 else ""))
 
 
+def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; for `object_pairs_hook`, which would else keep the last of two equal keys.
+
+    Raises:
+        ValueError: a key is there twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        times = Counter(key for key, _ in pairs)
+        twice = [key for key, count in times.items() if count > 1]
+        raise ValueError(f"keys are there twice: {', '.join(map(repr, twice[:8]))}")
+    return found
+
+
 def as_text(value: Any) -> str:
     """A value of JSON or Parquet as a CSV would have it; whole floats lose their `.0`."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -129,7 +144,7 @@ def _json_objects(path: Path) -> list[Any]:
     try:
         if path.suffix.lower() == ".jsonl":
             return [json.loads(line) for line in text.splitlines() if line.strip()]
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: no JSON: {error}") from error
     if isinstance(found, list):
