@@ -30,6 +30,7 @@ class Contents:
         cache_hash: of the poses.
         tasks: name -> hash of its clips and labels.
         methods: name -> hash of its recipe.
+        poses: where the cache lay; it may move.
     """
 
     benchmark: str
@@ -38,6 +39,7 @@ class Contents:
     cache_hash: str
     tasks: Mapping[str, str]
     methods: Mapping[str, str]
+    poses: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,18 @@ class BenchmarkDirectory:
     def small_poses(self, budget_kib: float) -> Path:
         """The cache made small for a budget."""
         return self.path / "poses" / f"{budget_kib:g}KiB"
+
+    @property
+    def poses(self) -> Path:
+        """The cache of the last run.
+
+        Raises:
+            ValueError: nothing was run here.
+        """
+        contents = self.contents()
+        if contents is None:
+            raise ValueError(f"{self.path} holds no {CONTENTS}; name the poses")
+        return Path(contents.poses)
 
     @property
     def report(self) -> Path:
@@ -150,7 +164,8 @@ def _expect_same(path: Path, old: Contents, new: Contents) -> None:
     differing = [
         f"{entry.name} is {getattr(old, entry.name)!r} there, {getattr(new, entry.name)!r} now"
         for entry in fields(Contents)
-        if entry.name not in ("tasks", "methods") and getattr(old, entry.name) != getattr(new, entry.name)
+        if entry.name not in ("tasks", "methods", "poses")
+        and getattr(old, entry.name) != getattr(new, entry.name)
     ]
     for what in ("tasks", "methods"):
         there, now = getattr(old, what), getattr(new, what)

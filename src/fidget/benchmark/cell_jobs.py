@@ -6,12 +6,12 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fidget.benchmark.adaptation import Adapter
 from fidget.benchmark.benchmark_directory import BenchmarkDirectory
 from fidget.benchmark.cell import Cell, write_cell
 from fidget.benchmark.finished_run import open_finished_run
@@ -26,14 +26,15 @@ from fidget.training.recipe import Recipe
 from fidget.training.run import Machines
 from poses.cache_reader import PoseCache
 from poses.layout import get_layout
-from protocols.k_shot import draw_support, support_rng, write_support
-from protocols.protocol import Protocol
+from protocols.k_shot import Support, draw_support, support_rng, write_support
+from protocols.protocol import Protocol, Split
 from protocols.recognition import measures_of
 from protocols.scores import ScoreFile, fuse, read_scores, write_scores
 from protocols.task import Task
 
 SUPPORT_SEED = 0  # of all support lists: draw 3 is the same list for every network
 _NAMED = 20
+_ADAPTERS_KEPT = 4  # opened networks in a process
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,8 @@ class CellJobs:
         self._tasks = {task.name: task for task in work.tasks}
         self._methods = {method.name: method for method in work.methods}
         self._sources = {task.source.name: task.source for task in work.tasks}
-        self._scoring: dict[str, ScoreFile] = {}
-
-    @cached_property
-    def _costs(self) -> dict[float, PoseCosts]:
-        return {}
+        self._costs: dict[float, PoseCosts] = {}
+        self._adapters: dict[tuple[str, str], Adapter] = {}
 
     def __call__(self, job: Job, say: Callable[[str], None]) -> Any:
         """Do a job.
@@ -169,25 +167,38 @@ class CellJobs:
         poses = self._poses(training.budget_kib)
         if planned.adaptation == NO_ADAPTATION and planned.setting == INDUCTIVE:
             return score_target(run, poses, task, self._work.device, facts)
-        from fidget.benchmark.adaptation import adapt
-
+        adapter = self._adapter(task, run, poses)
+        support = None
         if planned.shots:
-            facts |= self._support(planned, task)
-        return adapt(task, run, poses, planned.shots, planned.draw, planned.adaptation, planned.setting)
+            support = self._support(planned, adapter, facts)
+        return adapter.scores(planned.shots, planned.draw, planned.adaptation, planned.setting, support)
 
-    def _support(self, planned: PlannedCell, task: Task) -> dict[str, Any]:
-        """The list of shots, saved; which classes have too few clips."""
+    def _adapter(self, task: Task, run: Path, poses: Path) -> Adapter:
+        """The opened run of a task; the last few are kept."""
+        key = (task.name, str(run))
+        if key not in self._adapters:
+            while len(self._adapters) >= _ADAPTERS_KEPT:
+                del self._adapters[next(iter(self._adapters))]
+            self._adapters[key] = Adapter(task, run, poses, self._work.device)
+        return self._adapters[key]
+
+    def _support(self, planned: PlannedCell, adapter: Adapter, facts: dict[str, Any]) -> Support:
+        """The list of shots, saved; the facts take which classes have too few clips."""
+        task, rules = adapter.task, adapter.run.recipe.data.model_copy(update={"empty_classes": "keep"})
         assert task.support is not None
-        support = draw_support(task.support, planned.shots, support_rng(SUPPORT_SEED, planned.draw))
+        tree = task.source.tree
+        usable = check_clips(adapter.run.clips, Protocol(task.name, tree, {"train": task.support}), rules)[
+            "train"
+        ]
+        pool = Split(usable.clip_ids, tuple(usable.labels.tolist()))
+        support = draw_support(pool, planned.shots, support_rng(SUPPORT_SEED, planned.draw))
         path = self._at.support(planned.support)
         if not path.exists():
-            write_support(path, support, task.source.tree)
-        short = support.short_names(task.source.tree)
-        return {
-            "support": path.relative_to(self._work.directory).as_posix(),
-            "support_clips": len(support.split.clip_ids),
-            "short_classes": list(short),
-        }
+            write_support(path, support, tree)
+        facts["support"] = path.relative_to(self._work.directory).as_posix()
+        facts["support_clips"] = len(support.split.clip_ids)
+        facts["short_classes"] = list(support.short_names(tree))
+        return support
 
     def _bytes(self, planned: PlannedCell, task: Task) -> dict[str, Any]:
         """What the poses of source and target cost, beside their videos where these are known."""

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_NUMBER = re.compile(r"[+\-−–]?\d")
+_NUMBER = re.compile(r"\[?[+\-−–]?\d")
 _SPACES = re.compile(r"\s+")
 _MARKDOWN = re.compile(r"([\\|`*<>~])|(?<!\w)_|_(?!\w)|\](?=[(\[:])")
 _LATEX = {

@@ -29,9 +29,12 @@ COMMANDS = {
     "evaluate": "accuracy and F1 of score files",
     "export": "a run's network as an ONNX file or a torch.export program",
     "fuse": "one score file from several: streams, seeds, models",
+    "submit": "a file for a challenge server, written from scores or checked",
+    "benchmark": "published protocols: run them, print their tables, audit and simulate data",
     "weights": "list, fetch and find the models' weight files",
     "doctor": "what this machine has and what works",
 }
+_WITH_VERBS = ("poses", "benchmark")
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -68,8 +71,8 @@ def build_parser(command: str | None = None, verb: str | None = None) -> argpars
     for name, summary in COMMANDS.items():
         if command is not None and name != command:
             verbs.add_parser(name, help=summary)
-        elif name == "poses":
-            import_module("fidget.cli.poses").add_parser(verbs, verb)
+        elif name in _WITH_VERBS:
+            import_module(f"fidget.cli.{name}").add_parser(verbs, verb)
         else:
             import_module(f"fidget.cli.{name}").add_parser(verbs)
     return parser

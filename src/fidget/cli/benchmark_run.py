@@ -1,0 +1,275 @@
+"""`fidget benchmark run`: a protocol, methods and seeds become score files, tables and a report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fidget.benchmark.benchmark_directory import Contents
+    from fidget.benchmark.cell import Cell
+    from fidget.benchmark.cell_jobs import Work
+    from fidget.benchmark.methods import Method
+    from fidget.benchmark.plan import Choices, Plan
+    from protocols.clip_table import ClipTable
+    from protocols.column_map import ColumnMap
+    from protocols.task import Task
+
+_EPILOG = """\
+examples:
+  fidget benchmark run mma82/cross-domain --poses simulated --method stgcnpp --seeds 0,1,2
+  fidget benchmark run mma82/in-domain --poses poses/mma82 --labels rec.csv --columns clip=video \\
+      --method stgcnpp --method posec3d_c3d_light --set train.epochs=30 --set stgcnpp:train.batch_size=32
+  fidget benchmark run nw_ucla/cross-camera --poses poses/nw_ucla --method nw_ucla_stgcnpp --shots 1,5
+  fidget benchmark run cross-domain --poses s3://bucket/poses --method stgcnpp --budget-kib 1,4,16,64
+
+benchmarks:
+  mma82/in-domain  mma82/cross-domain  mma82/leave-one-domain-out  ma52  ma52/subjects
+  nw_ucla/cross-camera  jhmdb14  labels (the splits of any labels file)
+
+Trains what is missing, measures, and writes below DIR: cells/*.json (one a cell), scores/*.parquet, runs/,
+supports/*.csv (the shots), report.html. The same command again does only what is missing, whatever stopped
+it; more methods, seeds, targets or shots add to what is there. A cell that fails is named, the others go on.
+--poses may be a URI that pyarrow opens (s3://, gs://, file://): the cache is copied to DIR/poses once.
+--labels is a table, or NAME:PATH as in fidget benchmark audit; by default the cache's name with -labels.csv.
+--adaptations: linear_probe, cosine_prototypes, light_fine_tuning, full_fine_tuning, or all.
+--settings: inductive, transductive-statistics, transductive-prior, transductive-pseudo-labels,
+transductive-all, or all (each of them).
+Exit status: 0 every cell is done, 1 some failed (each is named) or the data do not fit, 2 wrong usage.
+"""
+_HEADS = "linear_probe,cosine_prototypes"
+_SETTINGS = "inductive,transductive-all"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the verb."""
+    parser = subparsers.add_parser(
+        "run",
+        help="train what is missing, measure, and write the report",
+        description="Run a benchmark: train what is missing, measure, and write the report.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("benchmark", metavar="BENCHMARK", help="such as mma82/cross-domain, or cross-domain")
+    add("--poses", required=True, metavar="DIR", help="the pose cache, or a URI")
+    add("--labels", metavar="FILE", help="the labels (default: beside the cache, <POSES>-labels.csv)")
+    add("--columns", action="append", default=[], metavar="WHAT=NAME,...", help="which column holds what")
+    add("--method", action="append", default=[], metavar="RECIPE", help="a recipe, shipped or a .toml file")
+    add("--seeds", default="0", metavar="N,N,...", help="of the training (default: 0)")
+    add("-o", "--output", type=Path, metavar="DIR", help="default: runs/<benchmark>")
+    add("--source", metavar="DOMAIN", help="domain that trains, of cross-domain (default: laboratory)")
+    add("--targets", metavar="DOMAIN,...", help="domains that are measured (default: all)")
+    add(
+        "--shots",
+        default="1,5,10",
+        metavar="K,...",
+        help="clips a class; none for no shots (default: 1,5,10)",
+    )
+    add("--draws", type=int, default=10, metavar="N", help="support lists for each K (default: 10)")
+    add("--adaptations", default=_HEADS, metavar="NAME,...", help=f"ways to use shots (default: {_HEADS})")
+    add("--settings", default=_SETTINGS, metavar="NAME,...", help=f"what is looked at (default: {_SETTINGS})")
+    add("--budget-kib", metavar="KIB,...", help="also on poses made to fit so many KiB a clip")
+    add(
+        "--set", action="append", default=[], metavar="[RECIPE:]KEY=VALUE", dest="overrides",
+        help="override all recipes, or one",
+    )  # fmt: skip
+    add("--jobs", type=int, default=0, metavar="N", help="processes (default: as many as there is room for)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train")
+    add("--samples", type=int, default=1000, metavar="N", help="of the bootstrap in tables; 0: no intervals")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benchmark; 1 if a cell failed.
+
+    Raises:
+        UsageError: names or numbers that cannot be meant.
+        ValueError: cache, labels and directory do not fit together.
+    """
+    import os
+
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that wait leave the cores
+    from fidget.benchmark.methods import make_methods
+    from fidget.cli.benchmark_table import benchmark_named, default_directory
+    from fidget.cli.usage import UsageError
+
+    benchmark = benchmark_named(args.benchmark)
+    choices = _choices(args)
+    columns = _columns(args.columns)
+    if not args.method:
+        raise UsageError("name a recipe with --method; fidget train --list shows those that are shipped")
+    try:
+        methods = make_methods(args.method, args.overrides)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    output = args.output or default_directory(benchmark)
+    poses, table = _data(args, benchmark, columns, output)
+    tasks, plan = _plan(args, benchmark, table, methods, choices)
+    return _do(args, _work(args, output, poses, table, tasks, methods), plan, benchmark, table)
+
+
+def _choices(args: argparse.Namespace) -> Choices:
+    from fidget.benchmark.adaptation import ADAPTATIONS, SETTINGS
+    from fidget.benchmark.plan import Choices
+    from fidget.cli.usage import UsageError
+
+    if args.jobs < 0 or args.samples < 0 or args.draws < 1:
+        raise UsageError(
+            f"--jobs and --samples are 0 or more, got {args.jobs} and {args.samples}; "
+            f"--draws is 1 or more, got {args.draws}"
+        )
+    budgets = () if args.budget_kib is None else _numbers("--budget-kib", args.budget_kib, float)
+    if any(not 0 < budget < 2**20 for budget in budgets):
+        raise UsageError(f"--budget-kib takes numbers above 0, got {args.budget_kib}")
+    return Choices(
+        tuple(int(seed) for seed in _numbers("--seeds", args.seeds, int)),
+        args.draws,
+        _names("--adaptations", args.adaptations, ADAPTATIONS),
+        _names("--settings", args.settings, SETTINGS),
+        tuple(float(budget) for budget in budgets),
+    )
+
+
+def _numbers(option: str, text: str, kind: type[int] | type[float]) -> tuple[float, ...]:
+    """Numbers between commas, each once and not negative."""
+    from fidget.cli.usage import UsageError
+
+    try:
+        found = tuple(kind(part) for part in text.split(","))
+    except ValueError:
+        found = (-1,)
+    if not all(number >= 0 for number in found) or len(set(found)) < len(found):
+        raise UsageError(f"{option} takes numbers of 0 or more between commas, each once, got {text!r}")
+    return found
+
+
+def _names(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Known names between commas, in their own order, or `all` of them."""
+    import difflib
+
+    from fidget.cli.usage import UsageError
+
+    asked = list(known) if text == "all" else text.split(",")
+    for name in asked:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise UsageError(f"{option}: no {name!r}: {hint}expected all, or some of {', '.join(known)}")
+    return tuple(name for name in known if name in asked)
+
+
+def _columns(texts: Sequence[str]) -> ColumnMap | None:
+    from fidget.cli.usage import UsageError
+    from protocols.column_map import parse_columns
+
+    try:
+        return parse_columns(",".join(texts)) if texts else None
+    except ValueError as error:
+        raise UsageError(f"--columns: {error}") from error
+
+
+def _data(
+    args: argparse.Namespace, benchmark: str, columns: ColumnMap | None, output: Path
+) -> tuple[Path, ClipTable]:
+    """The cache, here, and its labelled clips."""
+    from fidget.benchmark.labelled_poses import labelled_clips
+    from fidget.cli.usage import UsageError
+
+    try:
+        return labelled_clips(benchmark, args.poses, args.labels, columns, output / "poses", _say)
+    except FileNotFoundError as error:
+        raise UsageError(str(error)) from error
+
+
+def _plan(
+    args: argparse.Namespace, benchmark: str, table: ClipTable, methods: tuple[Method, ...], choices: Choices
+) -> tuple[tuple[Task, ...], Plan]:
+    from fidget.benchmark.plan import make_plan
+    from fidget.cli.usage import UsageError
+    from protocols.benchmarks import DOMAINS, make_tasks
+
+    shots = () if args.shots == "none" else tuple(int(k) for k in _numbers("--shots", args.shots, int))
+    targets = None if args.targets is None else args.targets.split(",")
+    named = args.source is not None or targets is not None or 0 in shots
+    try:
+        tasks = make_tasks(benchmark, table, args.source or DOMAINS[0], targets, shots)
+    except ValueError as error:
+        raise (UsageError(str(error)) if named else error) from error
+    return tasks, make_plan(tasks, methods, choices)
+
+
+def _work(
+    args: argparse.Namespace,
+    output: Path,
+    poses: Path,
+    table: ClipTable,
+    tasks: tuple[Task, ...],
+    methods: tuple[Method, ...],
+) -> Work:
+    from fidget.benchmark.cell_jobs import Work
+
+    return Work(output, poses, tasks, methods, args.device, table.simulated)
+
+
+def _contents(work: Work, benchmark: str, table: ClipTable) -> Contents:
+    from fidget.benchmark.benchmark_directory import Contents
+    from fidget.benchmark.plan import task_hashes
+    from fidget.training.data import PoseClips
+
+    return Contents(
+        benchmark,
+        table.name,
+        table.simulated,
+        PoseClips(work.poses).cache_hash,
+        task_hashes(work.tasks),
+        {method.name: method.recipe_hash for method in work.methods},
+        str(work.poses.resolve()),
+    )
+
+
+def _do(args: argparse.Namespace, work: Work, plan: Plan, benchmark: str, table: ClipTable) -> int:
+    """Run what is missing, then write tables and the report of everything that lies there."""
+    from fidget.benchmark.benchmark_directory import BenchmarkDirectory
+    from fidget.benchmark.paper_tables import paper_tables
+    from fidget.benchmark.run_cells import run_cells
+    from fidget.benchmark.table import markdown
+    from fidget.reports.benchmark_page import write_benchmark_page
+
+    at = BenchmarkDirectory(work.directory)
+    lock = at.prepare(_contents(work, benchmark, table))
+    try:
+        if work.simulated:
+            _say("the clips are simulated: so are all results")
+        cells = run_cells(plan, work, args.jobs, _say)
+        every = at.cells()
+        tables = paper_tables(benchmark, every, work.directory, args.samples)
+        write_benchmark_page(work.directory, tables, every, work.poses, at.report)
+    finally:
+        lock.release()
+    print()
+    print("\n".join(markdown(one) for one in tables))
+    print(f"report: {at.report}")
+    return _failures(cells)
+
+
+def _failures(cells: Sequence[Cell]) -> int:
+    """Name what failed; the exit status."""
+    import sys
+
+    failed = [cell for cell in cells if cell.status != "done"]
+    reasons: dict[str, list[Cell]] = {}
+    for cell in failed:
+        reasons.setdefault(cell.error, []).append(cell)
+    for error, them in reasons.items():
+        first = f"{them[0].task}, {them[0].method}, seed {them[0].seed}"
+        more = f" and {len(them) - 1} more cells" if len(them) > 1 else ""
+        print(f"fidget: failed: {first}{more}: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
