@@ -65,7 +65,7 @@ def train(
     try:
         for epoch in range(first_epoch, recipe.train.epochs):
             timing: dict[str, float] = {"epoch": epoch + 1}
-            row = _train_epoch(run, epoch, timing) | validate(run, epoch, timing)
+            row = train_epoch(run, epoch, timing) | validate(run, epoch, timing)
             history.append(row)
             _save(run, epoch, history, timing)
             _tell(run, row, timing)
@@ -104,7 +104,7 @@ def _resume(run: Run) -> tuple[int, list[Row]]:
     return stored["epoch"] + 1, stored["history"]
 
 
-def _train_epoch(run: Run, epoch: int, timing: dict[str, float]) -> Row:
+def train_epoch(run: Run, epoch: int, timing: dict[str, float]) -> Row:
     """One pass over the training clips. All randomness comes from (seed, epoch), and from the clip."""
     table, fabric, begin_s = run.recipe.train, run.fabric, time.perf_counter()
     seeds = np.random.SeedSequence((table.seed, epoch, fabric.global_rank)).generate_state(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from fidget.training.builders import InputBuilder
 from fidget.training.data import ClipSet, PoseClips
 from fidget.training.loader import Prefetcher
 from skeleton_models.clip_arrays import ModelBatch
+
+RowsOf = Callable[[Tensor, Tensor | None, Tensor | None], Tensor]  # x, present, position -> (rows, width)
 
 
 class _Job(NamedTuple):
@@ -50,8 +53,34 @@ def predict(
         actions: A.
         prefetch: batches made ahead.
     """
+
+    def probabilities(x: Tensor, present: Tensor | None, position: Tensor | None) -> Tensor:
+        log_probs, _ = network(x, present, position)  # (rows, A)
+        exponential: Tensor = log_probs.float().exp()
+        return exponential
+
+    return mean_over_views(
+        fabric, network, probabilities, builder, clips, clip_set, views_at_once, actions, prefetch
+    )
+
+
+def mean_over_views(
+    fabric: Fabric,
+    network: nn.Module,
+    rows_of: RowsOf,
+    builder: InputBuilder,
+    clips: PoseClips,
+    clip_set: ClipSet,
+    views_at_once: int,
+    width: int,
+    prefetch: int = 3,
+) -> NDArray[np.float32]:
+    """What `rows_of` makes of each view, averaged over the views of each clip: (N, width).
+
+    Args as in `predict`; `rows_of` computes with `network`, and gives (rows, width) in float32.
+    """
     jobs = _jobs(len(clip_set), builder, views_at_once)[fabric.global_rank :: fabric.world_size]
-    total = torch.zeros(len(clip_set), actions, device=fabric.device)
+    total = torch.zeros(len(clip_set), width, device=fabric.device)
 
     def make(number: int) -> ModelBatch:
         job = jobs[number]
@@ -67,7 +96,7 @@ def predict(
     with Prefetcher(make, len(jobs), prefetch) as batches, torch.inference_mode(), fabric.autocast():
         for job, made in zip(jobs, batches, strict=True):
             batch = builder.finish(made.to(fabric.device, non_blocking=True))
-            total[job.clips] += _summed(network, batch, views_at_once)
+            total[job.clips] += _summed(rows_of, batch, views_at_once)
     if fabric.world_size > 1:
         reduced = fabric.all_reduce(total, reduce_op="sum")
         assert isinstance(reduced, Tensor)
@@ -90,16 +119,15 @@ def _jobs(clips: int, builder: InputBuilder, views_at_once: int) -> list[_Job]:
     ]
 
 
-def _summed(network: nn.Module, batch: ModelBatch, views_at_once: int) -> Tensor:
-    """(n, A): probabilities summed over the views of each clip."""
+def _summed(rows_of: RowsOf, batch: ModelBatch, views_at_once: int) -> Tensor:
+    """(n, width): summed over the views of each clip."""
     found = []
     for begin in range(0, len(batch.x), views_at_once):
         rows = slice(begin, begin + views_at_once)
         present = None if batch.present is None else batch.present[rows]
         position = None if batch.position is None else batch.position[rows]
-        log_probs, _ = network(batch.x[rows], present, position)  # (rows, A)
-        found.append(log_probs.float().exp())
-    together = torch.cat(found)  # (n * views, A)
+        found.append(rows_of(batch.x[rows], present, position))
+    together = torch.cat(found)  # (n * views, width)
     return together.view(-1, batch.views, together.shape[1]).sum(1)
 
 

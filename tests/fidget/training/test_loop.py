@@ -226,7 +226,7 @@ def test_out_of_memory_names_the_batch_size_to_try(cache, tmp_path, monkeypatch,
     def full(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(loop, "_train_epoch", full)
+    monkeypatch.setattr(loop, "train_epoch", full)
     with pytest.raises(ValueError, match=r"train\.batch_size 4; try --set train\.batch_size=2") as caught:
         _train(cache, tmp_path / "run")
     assert "\n" not in str(caught.value)
