@@ -13,7 +13,6 @@ from fidget.benchmark.simulator.subjects import Build
 from fidget.benchmark.simulator.trunk_legs import place_legs, place_trunk
 
 JOINTS = 133
-_ANKLE_HEIGHT = 0.065
 
 
 def rest_ankles(

@@ -270,6 +270,6 @@ def smooth_step(x: ArrayLike) -> Array:
     return u * u * u * (10 - 15 * u + 6 * u * u)
 
 
-# One action, `motions.MOTIONS[label]`: adds itself to the state. `side` is LEFT or RIGHT, the hand or foot that acts where one does;
-# `amplitude` is 1 for the usual size. Everything random comes from `rng`.
+# One action, `motions.MOTIONS[label]`: adds itself to the state. `side` is LEFT or RIGHT, the hand or foot
+# that acts where one does; `amplitude` is 1 for the usual size. Everything random comes from `rng`.
 Motion = Callable[[PoseState, Timing, np.random.Generator, int, float], None]

@@ -20,7 +20,7 @@ def limited(x, low, high):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def rotate(out, before, pitch, yaw, roll):  # type: ignore[no-untyped-def]
-    """`out` (3, 3): a frame turned within `before` by yaw, pitch, then roll, with the signs of `PoseState`."""
+    """`out` (3, 3): a frame turned within `before` by yaw, pitch, roll, with the signs of `PoseState`."""
     cp, sp = math.cos(pitch), math.sin(pitch)
     cy, sy = math.cos(yaw), math.sin(yaw)
     cr, sr = math.cos(-roll), math.sin(-roll)
@@ -63,7 +63,7 @@ def cross(out, a, b):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def across(v, axis, spare):  # type: ignore[no-untyped-def]
-    """Make `v` a unit vector at right angles to the unit vector `axis`, or where it is along it, of `spare`."""
+    """Make `v` a unit vector across the unit vector `axis`; where it is along it, `spare` takes its place."""
     for candidate in (v, spare):
         along = candidate[0] * axis[0] + candidate[1] * axis[1] + candidate[2] * axis[2]
         x = candidate[0] - along * axis[0]
