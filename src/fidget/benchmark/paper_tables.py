@@ -210,7 +210,7 @@ def _published_alone(benchmark: str, rows: Sequence[Summary], simulated: bool) -
     for row in sorted(rows, key=_order(rows)):
         lines |= dict.fromkeys(_published_rows(benchmark, table, row, measures))
     why = (
-        "simulated results cannot be compared with them" if simulated else "other classes or clips than here"
+        "simulated results cannot be compared with them" if simulated else "not comparable with results above"
     )
     return Table(
         f"{benchmark}: published values of the real data set; {why}",
