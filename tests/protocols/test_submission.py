@@ -352,6 +352,7 @@ def test_best_of_each_video():
     [
         ("0,test0000,4,5.02,9,0.5", "t_end 5.02 lies after the video's end at 5.000 s"),
         ("0,test0000,3,2,9,0.5", "expected t_end after t_start, got 3 to 2"),
+        ("0,test0000,2,2.0,9,0.5", "expected t_end after t_start, got 2 to 2.0"),
         ("0,test0000,nan,2,9,0.5", "expected seconds as t_start and t_end, got 'nan' and '2'"),
         ("0,test0000,0,1e999,9,0.5", "expected seconds as t_start and t_end"),
         ("0,test0000,0,1,52,0.5", "expected class as a whole number 0..51, got '52'"),
