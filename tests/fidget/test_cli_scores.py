@@ -54,6 +54,127 @@ def test_evaluate_goes_on_after_a_bad_file(files, tmp_path, capsys):
     assert [line.split(":")[1].strip() for line in captured.err.splitlines()] == bad
 
 
+@pytest.fixture
+def seeds(tmp_path):
+    """Two seeds of one method and one of another, on the same 60 clips in other orders."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=60)  # tap is never shown
+    labels[:2] = (0, 1)
+    paths = []
+    for number, (method, seed) in enumerate((("gcn", 0), ("gcn", 1), ("cnn", 0))):
+        scores = rng.dirichlet((1, 1, 1), size=60)
+        scores[np.arange(60), labels] += 0.2 * (number + 1)
+        scores = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+        order = rng.permutation(60)
+        ids = tuple(f"clip {row}" for row in order)
+        paths.append(str(tmp_path / f"{method}{seed}.parquet"))
+        write_scores(paths[-1], ScoreFile(TREE, ids, labels[order], scores[order], method, seed=seed))
+    return paths
+
+
+def test_evaluate_by_the_sums_of_groups(files, capsys):
+    assert main(["evaluate", files[0], "--body", "summed"]) == 0
+    out = capsys.readouterr().out
+    assert "body, group of the largest sum of probabilities: top-1 100.00" in out
+    assert "equation 5" not in out
+    assert main(["evaluate", files[0], "--body", "summed", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["body_rule"] == "summed" and found["measures"]["body_summed/top1"] == 1
+    assert set(found["measures"]) == set(found["intervals"])
+    assert found["top1_interval"] == found["intervals"]["action/top1"]
+    assert found["body_confusion"] == [[3, 0], [0, 0]] and found["groups"] == ["head", "limb"]
+
+
+def test_evaluate_several_seeds(seeds, capsys):
+    assert main(["evaluate", *seeds, "--draws", "100"]) == 0
+    out = capsys.readouterr().out
+    assert "gcn on demo: 2 files of seeds 0, 1: mean and standard deviation" in out
+    assert "cnn on demo: " not in out
+    assert main(["evaluate", *seeds, "--draws", "100", "--json"]) == 0
+    *single, spread = json.loads(capsys.readouterr().out)
+    assert [one["method"] for one in single] == ["gcn", "gcn", "cnn"]
+    assert spread["files"] == seeds[:2] and spread["seeds"] == [0, 1]
+    values = [one["measures"]["f1_mean"] for one in single[:2]]
+    found = spread["spread"]["f1_mean"]
+    assert found["mean"] == pytest.approx(np.mean(values))
+    assert found["deviation"] == pytest.approx(np.std(values, ddof=1)) and found["within_seeds"] is None
+
+
+def test_files_of_other_clips_are_not_averaged(seeds, tmp_path, capsys):
+    whole = read_scores(seeds[0])
+    part = ScoreFile(TREE, whole.clip_ids[:30], whole.labels[:30], whole.scores[:30], "gcn", seed=2)
+    write_scores(tmp_path / "part.parquet", part)
+    assert main(["evaluate", seeds[0], str(tmp_path / "part.parquet"), "--draws", "10"]) == 0
+    assert "standard deviation" not in capsys.readouterr().out
+
+
+def test_evaluate_against_another_method(seeds, capsys):
+    assert main(["evaluate", seeds[2], "--against", seeds[0], "--draws", "200"]) == 0
+    out = capsys.readouterr().out
+    assert f"against {seeds[0]} (gcn): difference" in out
+    assert "action top-1" in out and "McNemar, body top-1" in out and "mid-p" in out
+    assert main(["evaluate", seeds[2], "--against", seeds[0], "--draws", "200", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    gap = found["against"]["differences"]["action/top1"]
+    assert gap["difference"] == pytest.approx(gap["first"] - gap["second"]) and gap["difference"] > 0
+    assert set(found["against"]["mcnemar"]) == {"action", "body", "body_summed"}
+
+
+def test_evaluate_against_what_does_not_fit(seeds, files, tmp_path, capsys):
+    assert main(["evaluate", seeds[0], "--against", files[0]]) == 1
+    error = capsys.readouterr().err
+    assert f"{seeds[0]}: not measured" in error and "3 more" in error
+    assert main(["evaluate", seeds[0], "--against", str(tmp_path / "absent.parquet")]) == 1
+    assert "absent.parquet" in capsys.readouterr().err
+
+
+def test_evaluate_classes_and_tail(seeds, tmp_path, capsys):
+    assert main(["evaluate", seeds[0], "--classes", "--tail", "28,5", "--draws", "10"]) == 0
+    out = capsys.readouterr().out
+    assert "head: actions of more than 28, tail: of fewer than 5 measured clips" in out
+    assert "0 nod" in out and "2 tap" in out and "band" in out and "as 1" in out
+    labels = tmp_path / "labels.csv"
+    labels.write_text("clip_id,label,split\n" + "a,0,train\n" * 3 + "b,2,train\n", encoding="utf-8")
+    arguments = ["evaluate", seeds[0], "--train-labels", str(labels), "--tail", "2,1", "--draws", "10"]
+    assert main([*arguments, "--csv", str(tmp_path / "classes.csv"), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["banded_by"] == "training clips"
+    assert [row["band"] for row in found["classes"]] == ["head", "tail", "middle"]
+    assert [row["measured"] for row in found["bands"]] == [1, 0, 1]
+    lines = (tmp_path / "classes.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 4 and lines[3].startswith("2,tap,limb,middle,1,0,")
+
+
+def test_evaluate_calibration_with_a_plot(seeds, tmp_path, capsys):
+    plot = tmp_path / "calibration.png"
+    assert main(["evaluate", *seeds, "--calibration", "--plot", str(plot), "--draws", "20"]) == 0
+    out = capsys.readouterr().out
+    assert "calibration, action: ECE" in out and "risk-coverage, body, group of the largest sum" in out
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert main(["evaluate", seeds[0], "--calibration", "--json", "--draws", "20"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert set(found["calibration"]) == set(found["calibration_intervals"])
+    assert 0 < found["calibration"]["action/aurc"] < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--draws", "0"], "--draws"),
+        (["--bins", "0"], "--bins"),
+        (["--tail", "20"], "two numbers of clips such as 100,20, got '20'"),
+        (["--tail", "20,100"], "larger number first"),
+        (["--tail", "x,y"], "two numbers"),
+        (["--plot", "plot.pdf"], "ends in .png"),
+        (["b.parquet", "--csv", "classes.csv"], "one score file, got 2"),
+    ],
+)
+def test_evaluate_refuses(capsys, arguments, words):
+    assert main(["evaluate", "a.parquet", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
 def test_fuse_and_evaluate(files, tmp_path, capsys):
     out = tmp_path / "fused" / "test.parquet"
     assert main(["fuse", *files, "-o", str(out)]) == 0
