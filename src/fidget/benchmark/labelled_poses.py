@@ -75,5 +75,6 @@ def _table(
         return read_clip_table(f"mma82:{asked}", poses, columns)
     except ValueError as reason:
         table = read_clip_table(asked, poses, columns)  # whose error is the one to see if it has one too
-        say(f"labels are not those of MMA-82, so nothing published is comparable: {reason}")
+        first = str(reason).partition(";")[0]
+        say(f"labels are not those of MMA-82, so nothing published is comparable ({first})")
         return table

@@ -137,7 +137,7 @@ def _drawn(
                 effects = np.array([values[rows].mean() for rows in groups]) - values.mean()
                 # Means of n drawn values spread too little, by (n - 1) / n.
                 total[name] += effects[drawn].mean(axis=1) * np.sqrt(len(groups) / (len(groups) - 1))
-    return total
+    return {name: np.clip(drawn, 0, 1) for name, drawn in total.items()}
 
 
 def _moves(
