@@ -92,7 +92,13 @@ def tree_of_labels(
     if not given:
         raise ValueError(f"{rows.path}: expected labels, every one is empty")
     problems: list[str] = []
-    if all(is_index(label) for label, *_ in given):
+    names_only = [label for label, *_ in given if not is_index(label)]
+    if 0 < len(names_only) < len(given):
+        raise ValueError(
+            f"{rows.path}: expected class indices or class names as labels, got both, such as "
+            f"{names_only[0]!r}"
+        )
+    if not names_only:
         numbers = range(max(int(label) for label, *_ in given) + 1)
         if len(numbers) > MOST_CLASSES:
             raise ValueError(f"{rows.path}: expected class indices below {MOST_CLASSES}, got {numbers[-1]}")

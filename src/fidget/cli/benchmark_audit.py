@@ -68,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     if args.data_set in SKELETONS and args.poses is None:
         raise UsageError(f"{args.data_set} is read from the names of its clips: add --poses DIR")
     columns, fps = _columns(args.columns), _rate(args.fps)
-    head, colon, _ = args.data_set.partition(":")
+    head, colon, rest = args.data_set.partition(":")
+    if colon and head in (*KINDS, *DETECTION_KINDS) and not _exists(rest):
+        raise UsageError(f"{args.data_set}: expected {head} at {rest}, there is no such file or directory")
     is_clips = (colon and head in KINDS) or args.data_set in SKELETONS
     found = None if is_clips else detection_kind(args.data_set, columns)
     if found is None:
@@ -89,6 +91,13 @@ def run(args: argparse.Namespace) -> int:
 
         print_audit(audit)
     return 1 if audit.problems else 0
+
+
+def _exists(text: str) -> bool:
+    """Whether there is such a path, or one before the prefix of `labels.csv:xsub`."""
+    from pathlib import Path
+
+    return Path(text).exists() or Path(text.rpartition(":")[0] or text).exists()
 
 
 def _columns(texts: list[str]) -> ColumnMap:

@@ -15,11 +15,13 @@ _MANY_SUBJECTS = 12
 
 def print_audit(audit: Audit) -> None:
     """Print counts and findings."""
-    what = "clips" if audit.kind == "recognition" else "videos"
-    simulated = " (simulated)" if audit.simulated else ""
-    told = f"{audit.clips:,} {what}"
+    from protocols.audit_findings import counted
+
+    one = "clip" if audit.kind == "recognition" else "video"
+    what, simulated = f"{one}s", " (simulated)" if audit.simulated else ""
+    told = counted(audit.clips, one)
     if audit.kind == "detection":
-        told += f", {audit.labelled:,} instances"
+        told += f", {counted(audit.labelled, 'instance')}"
     elif audit.labelled != audit.clips:
         told += f", {audit.labelled:,} of them labelled"
     print(f"{audit.name}{simulated}: {told}, {len(audit.tree.actions)} classes; {audit.note}")
@@ -27,8 +29,7 @@ def print_audit(audit: Audit) -> None:
         words = name.removesuffix("_s").replace("_", " ") + (" seconds" if name.endswith("_s") else "")
         print(f"  {words}: {value}")
     splits = [split for split in _ORDER if split in audit.splits]
-    rows = {domain: found for domain, found in audit.domains.items()}
-    _table(what, splits, {**rows, "all": audit.splits})
+    _table(what, splits, {**audit.domains, "all": audit.splits})
     if audit.subjects:
         _subjects(audit, splits, what)
     groups = [audit.tree.groups[group] for group in audit.tree.group_of]
@@ -42,9 +43,8 @@ def print_audit(audit: Audit) -> None:
         rest = finding.count - len(shown)
         if shown:
             print(f"    {'; '.join(shown)}" + (f" ... and {rest:,} more" if rest > 0 else ""))
-    notes = len(audit.findings) - audit.problems
-    state = f"{audit.problems} problem{'s' * (audit.problems != 1)}" if audit.problems else "no problem"
-    print(f"{state}, {notes} note{'s' * (notes != 1)}")
+    state = counted(audit.problems, "problem") if audit.problems else "no problem"
+    print(f"{state}, {counted(len(audit.findings) - audit.problems, 'note')}")
 
 
 def _subjects(audit: Audit, splits: Sequence[str], what: str) -> None:
