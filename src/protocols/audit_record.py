@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,13 +117,19 @@ def read_pose_facts(directory: str | Path) -> PoseFacts:
 
 
 def per_split(names: Iterable[str], splits: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Name -> split -> how many rows; in the order of the names, empty names left out."""
+    """Name -> split -> how many rows; names with their numbers in order, empty ones left out."""
     counts = Counter(zip(names, splits, strict=True))
     found: dict[str, dict[str, int]] = {}
-    for (name, split), count in sorted(counts.items()):
+    for name, split in sorted(counts, key=lambda pair: (_in_order(pair[0]), pair)):
         if name:
-            found.setdefault(name, {})[split or "no split"] = count
+            found.setdefault(name, {})[split or "no split"] = counts[name, split]
     return found
+
+
+def _in_order(name: str) -> list[tuple[str, int]]:
+    """`performer 10` comes after `performer 9`."""
+    parts = re.split("([0-9]+)", name)
+    return [(text, int(number)) for text, number in zip(parts[::2], [*parts[1::2], "0"], strict=True)]
 
 
 def sizes(splits: Sequence[str]) -> dict[str, int]:

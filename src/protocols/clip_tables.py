@@ -183,6 +183,11 @@ def _kind_of_directory(path: Path) -> str:
         return "labels"
     if is_class_folders(path):
         return "folders"
+    if any(path.glob("*.parquet")):
+        raise ValueError(
+            f"{path}: expected a data set, this looks like a pose cache: name the table of its labels "
+            f"({path.name}-labels.csv, if it was imported) and give the cache as --poses"
+        )
     raise ValueError(
         f"{path}: expected the lists of MA-52, tables named train, val and test, or a folder of videos "
         "for each class; found none of these"

@@ -63,6 +63,11 @@ def test_counts():
     assert audit.findings == () and audit.problems == 0
 
 
+def test_numbers_in_names_are_ordered_as_numbers():
+    table = clips(subjects=tuple(f"p{row % 12}" for row in range(36)))
+    assert list(audit_clips(table).subjects) == [f"p{number}" for number in range(12)]
+
+
 def changed(values, **changes):
     listed = list(values)
     for key, value in changes.items():

@@ -209,6 +209,8 @@ def test_what_a_path_is(tmp_path):
     assert kind_of(str(folders))[0] == "labels"
     for name in KINDS:
         assert kind_of(f"{name}:{tmp_path}") == (name, tmp_path, "")
+    with pytest.raises(ValueError, match=r"looks like a pose cache: .* \(poses-labels.csv"):
+        kind_of(str(cache_of(tmp_path / "poses", "a")))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="expected the lists of MA-52"):
         kind_of(str(tmp_path / "empty"))
