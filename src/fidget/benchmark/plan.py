@@ -177,7 +177,7 @@ def make_plan(tasks: Sequence[Task], methods: Sequence[Method], choices: Choices
 def _cells_of(
     task: Task, method: Method, seed: int, budget: float, choices: Choices
 ) -> Iterable[PlannedCell]:
-    """The source's network alone, in every setting; then every way to use every list of shots.
+    """The source's network alone, between domains in every setting; then every way to use every list.
 
     Poses of a budget are measured with the source's network alone: bytes are the question there.
     """
@@ -186,12 +186,12 @@ def _cells_of(
     )
     plain = PlannedCell(task.name, method.name, seed, trainings, budget_kib=budget)
     yield plain
-    if task.support is None or budget:
+    if budget or task.source_domain == task.target_domain:
         return
     for setting in choices.settings:
         if setting != INDUCTIVE:
             yield PlannedCell(task.name, method.name, seed, trainings, setting=setting)
-    for shots in task.shots:
+    for shots in task.shots if task.support is not None else ():
         for draw in range(choices.draws):
             for adaptation in choices.adaptations:
                 for setting in choices.settings:

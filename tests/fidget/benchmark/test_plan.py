@@ -40,6 +40,12 @@ def test_every_cell_is_planned_once_and_sources_share_their_networks(recipes) ->
     assert {cell.setting for cell in alone} == {"inductive", "prior"}
 
 
+def test_settings_need_no_shots(recipes) -> None:
+    tasks = make_tasks("mma82/cross-domain", domain_table(), targets=["street"], shots=())
+    plan = make_plan(tasks, make_methods(recipes[:1]), Choices((0,), 10, ("probe",), ("inductive", "prior")))
+    assert [(cell.shots, cell.setting) for cell in plan.cells] == [(0, "inductive"), (0, "prior")]
+
+
 def test_in_domain_needs_neither_shots_nor_settings(recipes) -> None:
     tasks = make_tasks("mma82/in-domain", domain_table())
     plan = make_plan(tasks, make_methods(recipes[:1]), Choices((0,), 10, ("probe",), ("inductive", "prior")))
