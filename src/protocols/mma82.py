@@ -9,11 +9,12 @@ prints are compared, and differences reported, not refused: `size_differences`.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from protocols.activitynet import is_activitynet, read_activitynet
 from protocols.clip_table import SPLITS, ClipTable
 from protocols.column_map import ColumnMap
 from protocols.detection_columns import read_detection_columns
@@ -83,12 +84,19 @@ def read_mma82(path: str | Path, columns: ColumnMap = LABELS_COLUMNS, simulated:
 def read_mma82_detection(
     path: str | Path, columns: ColumnMap = LABELS_COLUMNS, simulated: bool = False
 ) -> DetectionTable:
-    """Videos and instances of the detection part, in the same forms.
+    """Videos and instances of the detection part, in the same forms, or as JSON of ActivityNet and its like.
 
     Raises:
         ValueError: as `read_detection_columns`; a class that is none of the 82, a domain that is none.
         OSError: a file cannot be opened.
     """
+    if Path(path).suffix.lower() == ".json" and not columns.given and is_activitynet(path):
+        table = read_activitynet(path, tree("mma82"))
+        try:
+            domains = tuple(map(domain_named, table.domains))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        return replace(table, name="mma82-det", domains=domains, simulated=simulated or table.simulated)
     return read_detection_columns(path, columns, tree("mma82"), "mma82-det", domain_named, simulated)
 
 

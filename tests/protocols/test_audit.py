@@ -156,6 +156,8 @@ def test_published_sizes_are_a_note():
     got = found(audit_clips(table))["published_sizes"]
     assert got.kind == "note" and "is part of the data set missing?" in got.text
     assert "street, train clips: 1 here, 2,358 published (-2,357)" in got.examples
+    assert "no_domains" not in found(audit_clips(table))
+    assert found(audit_clips(replace(table, domains=("", ""))))["no_domains"].count == 2
     simulated = audit_clips(replace(table, simulated=True))
     assert "as expected of simulated clips" in found(simulated)["published_sizes"].text
 

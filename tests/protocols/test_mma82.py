@@ -206,6 +206,19 @@ def test_the_detection_part(tmp_path):
         read_mma82_detection(path, parse_columns("clip=v,label=act"))
 
 
+def test_the_detection_part_as_json(tmp_path):
+    video = {"subset": "training", "duration": 9, "domain": "TV", "annotations": [{"segment": [1, 2]}]}
+    video["annotations"][0]["label"] = ACTIONS[7].lower()
+    (tmp_path / "det.json").write_text(json.dumps({"database": {"v": video}}))
+    table = read_mma82_detection(tmp_path / "det.json")
+    assert (table.name, table.tree, table.domains) == ("mma82-det", tree("mma82"), ("emotion",))
+    assert table.instances[0].label == 7
+    video["domain"] = "moon"
+    (tmp_path / "det.json").write_text(json.dumps({"database": {"v": video}}))
+    with pytest.raises(ValueError, match=r"det.json: .*no domain 'moon'"):
+        read_mma82_detection(tmp_path / "det.json")
+
+
 def test_detection_in_frames(tmp_path):
     path = tmp_path / "det.csv"
     path.write_text("clip_id,label,start_frame,end_frame,total_frames,fps\na,7,29,58,290,29\nb,8,30,45,,30\n")

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocols.activitynet import read_activitynet
 from protocols.column_map import ColumnMap, meanings, parse_columns
+from protocols.labels_table import read_labels_table
+from protocols.mma52_detection import read_mma52
 from protocols.row_files import read_rows
 
 COLUMNS = {"clip": ("a", "b"), "label": ("3", ""), "seconds": ("1.5", "2"), "made up": ("true", "")}
@@ -94,3 +98,43 @@ def test_every_map_is_read_as_written(named):
     columns = parse_columns(",".join(f"{what}={column}" for what, column in named.items()))
     assert {what: getattr(columns, what) for what in named} == named
     assert columns.given == set(named)
+
+
+values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+nested = st.recursive(
+    values,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["database", "subset", "duration", "annotations", "segment", "label", "a", "fps", "frame"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(nested)
+def test_any_json_is_read_or_refused(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("fuzz") / "t.json"
+    path.write_text(json.dumps(content))
+    columns = parse_columns("clip=a")
+    for read in (read_rows, lambda path: read_labels_table(path, columns), read_activitynet):
+        with suppress(ValueError):
+            read(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text('ab01,"\r\n\x00é-.', max_size=12), max_size=5), st.binary(max_size=6))
+def test_any_csv_is_read_or_refused(tmp_path_factory, lines, tail):
+    path = tmp_path_factory.mktemp("fuzz") / "train.csv"
+    heads = ("clip_id,label,duration_s", "id,video_id,start_frame,end_frame,class,total_frames,fps")
+    for head in heads:
+        path.write_bytes("\n".join([head, *lines]).encode() + tail)
+        for read in (read_rows, read_labels_table, read_mma52):
+            with suppress(ValueError):
+                read(path)
