@@ -76,6 +76,15 @@ def test_a_users_own_columns(tmp_path, capsys):
     assert audit(path, "--columns", ",".join(columns)) == 0  # known by its columns of times
 
 
+def test_names_do_not_steer_the_terminal(tmp_path, capsys):
+    path = tmp_path / "mine.csv"
+    path.write_text("clip_id,label,split,subject\n\x1b[31mred,nod\u202e,train,\x07s\n", encoding="utf-8")
+    assert audit(path) == 0
+    out = capsys.readouterr().out
+    assert "\\x1b[31mred" in out and "nod\\u202e" in out
+    assert all(one.isprintable() or one == "\n" for one in out)
+
+
 def test_detection_files_are_known_by_what_they_hold(tmp_path, capsys):
     (tmp_path / "val.csv").write_text(
         "id,video_id,start_frame,end_frame,class,total_frames\n0,a_L,0,30,1,60\n"

@@ -24,10 +24,10 @@ def print_audit(audit: Audit) -> None:
         told += f", {counted(audit.labelled, 'instance')}"
     elif audit.labelled != audit.clips:
         told += f", {audit.labelled:,} of them labelled"
-    print(f"{audit.name}{simulated}: {told}, {len(audit.tree.actions)} classes; {audit.note}")
+    _say(f"{audit.name}{simulated}: {told}, {len(audit.tree.actions)} classes; {audit.note}")
     for name, value in audit.facts.items():
         words = name.removesuffix("_s").replace("_", " ") + (" seconds" if name.endswith("_s") else "")
-        print(f"  {words}: {value}")
+        _say(f"  {words}: {value}")
     splits = [split for split in _ORDER if split in audit.splits]
     _table(what, splits, {**audit.domains, "all": audit.splits})
     if audit.subjects:
@@ -38,13 +38,18 @@ def print_audit(audit: Audit) -> None:
         names = [f"{name} ({group})" for name, group in zip(names, groups, strict=True)]
     _table(audit.counted, splits, dict(zip(names, audit.classes.values(), strict=True)))
     for finding in audit.findings:
-        print(f"{finding.kind}: {finding.text}")
+        _say(f"{finding.kind}: {finding.text}")
         shown = finding.examples[:_EXAMPLES]
         rest = finding.count - len(shown)
         if shown:
-            print(f"    {'; '.join(shown)}" + (f" ... and {rest:,} more" if rest > 0 else ""))
+            _say(f"    {'; '.join(shown)}" + (f" ... and {rest:,} more" if rest > 0 else ""))
     state = counted(audit.problems, "problem") if audit.problems else "no problem"
-    print(f"{state}, {counted(len(audit.findings) - audit.problems, 'note')}")
+    _say(f"{state}, {counted(len(audit.findings) - audit.problems, 'note')}")
+
+
+def _say(line: str) -> None:
+    """Print a line; characters that would steer the terminal become escapes."""
+    print("".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line))
 
 
 def _subjects(audit: Audit, splits: Sequence[str], what: str) -> None:
@@ -56,7 +61,7 @@ def _subjects(audit: Audit, splits: Sequence[str], what: str) -> None:
     each = ", ".join(
         f"{split}: {sum(split in found for found in audit.subjects.values())}" for split in splits
     )
-    print(
+    _say(
         f"  {len(audit.subjects)} subjects ({each}); {what} of one: {sizes[0]:,} to {sizes[-1]:,}, "
         f"median {sizes[len(sizes) // 2]:,}"
     )
@@ -65,7 +70,7 @@ def _subjects(audit: Audit, splits: Sequence[str], what: str) -> None:
 def _table(head: str, splits: Sequence[str], rows: Mapping[str, Mapping[str, int]]) -> None:
     """Rows of counts a split, and their sum."""
     wide = max([len(head), *map(len, rows)])
-    print(f"  {head:<{wide}}" + "".join(f"{split:>10}" for split in [*splits, "all"]))
+    _say(f"  {head:<{wide}}" + "".join(f"{split:>10}" for split in [*splits, "all"]))
     for name, found in rows.items():
         counts = [found.get(split, 0) for split in splits]
-        print(f"  {name:<{wide}}" + "".join(f"{count:>10,}" for count in [*counts, sum(counts)]))
+        _say(f"  {name:<{wide}}" + "".join(f"{count:>10,}" for count in [*counts, sum(counts)]))
