@@ -27,7 +27,7 @@ from poses.layout import Layout
 SETTINGS_KEY = "low_bandwidth"  # of the cache's metadata
 ROWS_PER_GROUP = 512
 BUDGETS_KIB = (1, 4, 16, 64)
-_SAMPLE = 512  # clips that a search for settings measures
+_SAMPLE = 256  # clips that a search for settings measures
 _SELDOM_S = 3600.0
 
 # From the richest to the poorest; joints are "" (all), "main" (see `main_joints`) or a part of the layout.
@@ -217,7 +217,7 @@ def shrink(poses: Path, out: Path, economy: Economy) -> Shrunk:
 def for_budget(poses: Path, out: Path, bytes_per_clip: float) -> Shrunk:
     """Write the richest cache that costs at most so many bytes a clip, on the mean over its clips.
 
-    The settings of `ladder` are measured on a sample of 512 clips in memory; the cache that is written then
+    The settings of `ladder` are measured on a sample of 256 clips in memory; the cache that is written then
     is measured as a whole, and the next poorer settings are taken where the sample promised too much.
 
     Raises:

@@ -1,8 +1,8 @@
 """t-SNE: points of many dimensions on a plane, so that neighbours stay neighbours.
 
 L. van der Maaten and G. Hinton, "Visualizing data using t-SNE", JMLR 9 (2008), the exact form: every pair of
-points counts, which a thousand points afford. It begins at the first two principal components, so that nothing
-is drawn, with the learning rate of Belkina et al. (Nature Communications 10, 2019): points / exaggeration.
+points counts, which a thousand points afford. It begins at the first two principal components, so that
+nothing is drawn; the learning rate is that of Belkina et al. (Nature Communications 10, 2019).
 """
 
 from __future__ import annotations

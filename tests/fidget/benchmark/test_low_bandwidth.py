@@ -232,6 +232,6 @@ def test_real_skeletons(shared_dir: Path, tmp_path: Path) -> None:
 
     source = shared_dir / "data" / "skeletons" / "jhmdb_gt_split1.npz"
     assert main(["poses", "import", str(source), "-o", str(tmp_path / "jhmdb")]) == 0
-    made = for_budget(tmp_path / "jhmdb", tmp_path / "small", 256)
-    assert made.after.per_clip <= 256 < made.before.per_clip
+    made = shrink(tmp_path / "jhmdb", tmp_path / "small", profile("low-bandwidth", get_layout("jhmdb15")))
+    assert made.after.per_clip < made.before.per_clip / 3
     assert len(PoseCache(tmp_path / "small")) == 609
