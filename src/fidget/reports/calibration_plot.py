@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from poses.whole_file import replacing
 from protocols.calibration import Calibration
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _INCHES = (11.0, 4.8)
 _DPI = 130
@@ -35,34 +39,9 @@ def draw_calibration(curves: Sequence[tuple[str, Calibration]], path: Path) -> N
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     reliability, risk = figure.subplots(1, 2)
-    reliability.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--")
-    for number, (name, one) in enumerate(curves):
-        # Method names are written as they are: a dollar sign starts no formula.
-        name, colour = name.replace("$", r"\$"), f"C{number % 10}"
-        bins = one.by_width
-        label = f"{name}: ECE {100 * bins.error:.1f} %, {one.clips:,} clips"
-        reliability.plot(bins.confidence, bins.accuracy, color=colour, linewidth=1.2, label=label)
-        reliability.scatter(
-            bins.confidence,
-            bins.accuracy,
-            12 + 300 * bins.count / one.clips,
-            color=colour,
-            alpha=0.6,
-            linewidths=0,
-        )
-        curve = one.curve
-        label = f"{name}: AURC {100 * curve.area:.1f} %"
-        risk.plot(curve.coverage, curve.risk, color=colour, linewidth=1.4, label=label)
     what = "actions" if levels[0] == "action" else "body groups, summed probabilities"
-    reliability.set(
-        xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy",
-        title=f"Reliability ({what})",
-    )  # fmt: skip
-    highest = max(float(one.curve.risk.max()) for _, one in curves)
-    risk.set(
-        xlim=(0, 1), ylim=(0, min(1.0, 1.1 * highest + 0.02)), xlabel="coverage: share of clips answered",
-        ylabel="risk: share of them wrong", title=f"Risk over coverage ({what})",
-    )  # fmt: skip
+    _reliability(reliability, curves, what)
+    _risk(risk, curves, what)
     for axes in (reliability, risk):
         axes.grid(color="0.9", linewidth=0.6)
         axes.set_axisbelow(True)
@@ -70,3 +49,30 @@ def draw_calibration(curves: Sequence[tuple[str, Calibration]], path: Path) -> N
         axes.legend(fontsize=8, frameon=False, loc="best")
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
+
+
+def _plain(name: str) -> str:
+    """A method's name as it is: a dollar sign starts no formula."""
+    return name.replace("$", r"\$")
+
+
+def _reliability(axes: Axes, curves: Sequence[tuple[str, Calibration]], what: str) -> None:
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--")
+    for number, (name, one) in enumerate(curves):
+        bins, colour = one.by_width, f"C{number % 10}"
+        label = f"{_plain(name)}: ECE {100 * bins.error:.1f} %, {one.clips:,} clips"
+        axes.plot(bins.confidence, bins.accuracy, color=colour, linewidth=1.2, label=label)
+        sizes = 12 + 300 * bins.count / one.clips
+        axes.scatter(bins.confidence, bins.accuracy, sizes, color=colour, alpha=0.6, linewidths=0)
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy")
+    axes.set_title(f"Reliability ({what})")
+
+
+def _risk(axes: Axes, curves: Sequence[tuple[str, Calibration]], what: str) -> None:
+    for number, (name, one) in enumerate(curves):
+        label = f"{_plain(name)}: AURC {100 * one.curve.area:.1f} %"
+        axes.plot(one.curve.coverage, one.curve.risk, color=f"C{number % 10}", linewidth=1.4, label=label)
+    highest = max(float(one.curve.risk.max()) for _, one in curves)
+    axes.set(xlim=(0, 1), ylim=(0, min(1.0, 1.1 * highest + 0.02)))
+    axes.set(xlabel="coverage: share of clips answered", ylabel="risk: share of them wrong")
+    axes.set_title(f"Risk over coverage ({what})")
