@@ -60,10 +60,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--train-labels", metavar="CSV", help="labels whose split train says which classes are frequent"
     )
-    parser.add_argument("--calibration", action="store_true", help="print calibration and risk-coverage")
+    parser.add_argument(
+        "--calibration",
+        action="store_true",
+        help="print calibration error, Brier score, NLL and risk-coverage",
+    )
     parser.add_argument("--bins", metavar="N", type=int, default=15, help="of the calibration (default: 15)")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every class of one score file as CSV")
-    parser.add_argument("--plot", metavar="FILE", type=Path, help="draw calibration and risk-coverage (PNG)")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="print them, and draw them (PNG)")
     parser.add_argument(
         "--draws",
         metavar="N",

@@ -12,7 +12,7 @@ from protocols.calibration import Calibration
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INCHES = (11.0, 4.8)
+_INCHES = (11.0, 5.6)
 _DPI = 130
 
 
@@ -46,7 +46,7 @@ def draw_calibration(curves: Sequence[tuple[str, Calibration]], path: Path) -> N
         axes.grid(color="0.9", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=8, frameon=False, loc="best")
+        axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13))
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -62,8 +62,10 @@ def _reliability(axes: Axes, curves: Sequence[tuple[str, Calibration]], what: st
         bins, colour = one.by_width, f"C{number % 10}"
         label = f"{_plain(name)}: ECE {100 * bins.error:.1f} %, {one.clips:,} clips"
         axes.plot(bins.confidence, bins.accuracy, color=colour, linewidth=1.2, label=label)
-        sizes = 12 + 300 * bins.count / one.clips
-        axes.scatter(bins.confidence, bins.accuracy, sizes, color=colour, alpha=0.6, linewidths=0)
+        sizes = 5 + 300 * bins.count / one.clips
+        axes.scatter(
+            bins.confidence, bins.accuracy, sizes, color=colour, alpha=0.6, linewidths=0, clip_on=False
+        )
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy")
     axes.set_title(f"Reliability ({what})")
 
