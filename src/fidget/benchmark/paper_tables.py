@@ -6,6 +6,7 @@ published value: what was published then has a table of its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -99,16 +100,17 @@ def _results(
 ) -> Table:
     """One table: for every target and K what was published, then ours."""
     measures = [name for name in columns_of(benchmark) if not rows or any(name in row.means for row in rows)]
+    targets = _targets(rows)
     lines: list[tuple[str, ...]] = []
     seen: set[tuple[str, int]] = set()
     table, reference = _PUBLISHED.get(benchmark, ("", ""))
     for row in _in_order(rows):
-        place = (row.key.task, row.key.shots)
+        place = (targets[row.key.task], row.key.shots)
         if comparable and place not in seen:
-            lines += _published_rows(benchmark, table, row, measures)
+            lines += _published_rows(benchmark, table, row, place, measures)
         seen.add(place)
-        lines += _own_rows(benchmark, row, measures, reference if comparable else "", simulated)
-    notes = _notes(rows, cells, simulated)
+        lines += _own_rows(benchmark, row, place, measures, reference if comparable else "", simulated)
+    notes = _notes(rows, targets, cells, simulated)
     if comparable:
         notes.append(f"Published: {TABLES[table].source}; taken as exact in differences.")
         if benchmark == "ma52":
@@ -145,8 +147,11 @@ def _head(measure: str) -> str:
     return f"{level} {_HEADS[name]}"
 
 
-def _target(row: Summary) -> str:
-    return row.key.target_domain or row.key.task
+def _targets(rows: Sequence[Summary]) -> Mapping[str, str]:
+    """Task -> its target; the task's own name where two tasks share one."""
+    tasks = {row.key.task: row.key.target_domain for row in rows}
+    counts = Counter(tasks.values())
+    return {task: target if target and counts[target] == 1 else task for task, target in tasks.items()}
 
 
 def _way(row: Summary, simulated: bool) -> str:
@@ -157,7 +162,7 @@ def _way(row: Summary, simulated: bool) -> str:
 
 
 def _published_rows(
-    benchmark: str, table: str, row: Summary, measures: Sequence[str]
+    benchmark: str, table: str, row: Summary, place: tuple[str, int], measures: Sequence[str]
 ) -> list[tuple[str, ...]]:
     """What every published method reached there, one line each."""
     lines = []
@@ -165,7 +170,7 @@ def _published_rows(
         found = _published_for(benchmark, method, row)
         if found:
             numbers = (f"{found[name]:.2f}" if name in found else "-" for name in measures)
-            lines.append((_target(row), str(row.key.shots), f"{method}, published", *numbers))
+            lines.append((place[0], str(place[1]), f"{method}, published", *numbers))
     return lines
 
 
@@ -177,18 +182,23 @@ def _published_for(benchmark: str, method: str, row: Summary) -> Mapping[str, fl
 
 
 def _own_rows(
-    benchmark: str, row: Summary, measures: Sequence[str], reference: str, simulated: bool
+    benchmark: str,
+    row: Summary,
+    place: tuple[str, int],
+    measures: Sequence[str],
+    reference: str,
+    simulated: bool,
 ) -> list[tuple[str, ...]]:
     """Our mean and spread; below it the difference to what was published, or else the mean's interval."""
-    place = (_target(row), str(row.key.shots))
+    at = (place[0], str(place[1]))
     way = _way(row, simulated)
-    lines = [(*place, way, *(_mean(row, name) for name in measures))]
+    lines = [(*at, way, *(_mean(row, name) for name in measures))]
     published = _published_for(benchmark, reference, row) if reference else {}
     if published:
         told = f"{way}: difference to {reference} [95 %]"
-        lines.append((*place, told, *(_difference(row, name, published) for name in measures)))
+        lines.append((*at, told, *(_difference(row, name, published) for name in measures)))
     elif row.drawn:
-        lines.append((*place, f"{way}: 95 % interval", *(_interval(row, name) for name in measures)))
+        lines.append((*at, f"{way}: 95 % interval", *(_interval(row, name) for name in measures)))
     return lines
 
 
@@ -219,7 +229,8 @@ def _published_alone(benchmark: str, rows: Sequence[Summary]) -> Table:
     measures = columns_of(benchmark)
     lines: dict[tuple[str, ...], None] = {}
     for row in _in_order(rows):
-        lines |= dict.fromkeys(_published_rows(benchmark, table, row, measures))
+        place = (row.key.target_domain or row.key.task, row.key.shots)
+        lines |= dict.fromkeys(_published_rows(benchmark, table, row, place, measures))
     return Table(
         f"{benchmark}: published values of the real data; simulated results cannot be compared with them",
         ("target", "K", "method", *(_head(name) for name in measures)),
@@ -229,7 +240,9 @@ def _published_alone(benchmark: str, rows: Sequence[Summary]) -> Table:
     )
 
 
-def _notes(rows: Sequence[Summary], cells: Sequence[Cell], simulated: bool) -> list[str]:
+def _notes(
+    rows: Sequence[Summary], targets: Mapping[str, str], cells: Sequence[Cell], simulated: bool
+) -> list[str]:
     """What a reader has to know: what was simulated, how numbers were made, what failed or is missing."""
     notes = [SIMULATED_NOTE] if simulated else []
     if rows:
@@ -241,9 +254,11 @@ def _notes(rows: Sequence[Summary], cells: Sequence[Cell], simulated: bool) -> l
             notes.append(
                 "Intervals: 95 %, clips drawn anew (bootstrap) with the spread over seeds and draws."
             )
-        clips = dict.fromkeys(f"{_target(row)} {row.cells[0].facts.get('clips', 0):,}" for row in rows)
+        clips = dict.fromkeys(
+            f"{targets[row.key.task]} {row.cells[0].facts.get('clips', 0):,}" for row in rows
+        )
         notes.append(f"Clips measured: {', '.join(clips)}.")
-    notes += _short_classes(rows)
+    notes += _short_classes(rows, targets)
     failed = [cell for cell in cells if cell.status != "done"]
     if failed:
         first = f"{failed[0].task}, {failed[0].method}, seed {failed[0].seed}: {failed[0].error}"
@@ -255,12 +270,14 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "es" if what.endswith("s") else "s")
 
 
-def _short_classes(rows: Sequence[Summary]) -> list[str]:
+def _short_classes(rows: Sequence[Summary], targets: Mapping[str, str]) -> list[str]:
     """For every target and K the classes that had fewer clips than K."""
     found: dict[tuple[str, int], Sequence[str]] = {}
     for row in rows:
         if row.key.shots:
-            found.setdefault((_target(row), row.key.shots), row.cells[0].facts.get("short_classes", ()))
+            found.setdefault(
+                (targets[row.key.task], row.key.shots), row.cells[0].facts.get("short_classes", ())
+            )
     lines = []
     for (target, shots), names in found.items():
         if names:

@@ -191,6 +191,17 @@ def test_in_domain_prints_both_published_methods(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_tasks_with_one_target_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    given = {"benchmark": "nw_ucla/cross-camera", "target_domain": "camera 3"}
+    cells = [
+        _cell(tmp_path, tree("mma82"), 0.3, task=f"{source} to camera 3", source_domain=source, **given)
+        for source in ("camera 1", "camera 2")
+    ]
+    table = paper_tables("nw_ucla/cross-camera", cells, tmp_path, 0)[0]
+    assert _column(table, "target") == ["camera 1 to camera 3", "camera 2 to camera 3"]
+    assert "Clips measured: camera 1 to camera 3 200, camera 2 to camera 3 200." in table.notes
+
+
 def test_failures_and_short_classes_are_told(tmp_path: Path) -> None:
     facts = {**FACTS, "short_classes": ["nodding", "waving"]}
     cells = [
