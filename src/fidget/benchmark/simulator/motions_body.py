@@ -51,7 +51,7 @@ def tilting_forward_backward(
     """The trunk leans forward, or back into the chair."""
     forward = rng.random() < 0.6
     size = rng.uniform(0.3, 0.48) if forward else -rng.uniform(0.22, 0.34)
-    lean = size * amplitude * visit(timing, rng, (0.6, 1.0), (0.5, 0.9), unfinished=0.45)
+    lean = size * amplitude * visit(timing, rng, (0.6, 1.0), (0.5, 0.9), unfinished=0.45, begun=0)
     state.torso[:, PITCH] += lean
     state.head[:, PITCH] -= 0.45 * lean
     state.body_shift[:, 2] += 0.05 * lean
@@ -69,10 +69,7 @@ def sitting_straightly(
     state.head_shift[:, 2] += 0.03 * slump
     state.body_shift[:, 1] += 0.012 * up - 0.03 * slump
     state.shoulder_forward += (0.04 * slump - 0.025 * up)[:, None]
-    # The chest goes a little too far and comes back.
-    state.chest[:, PITCH] -= (
-        0.08 * np.gradient(up).astype(np.float32) / max(float(np.gradient(up).max()), 1e-6)
-    )
+    state.chest[:, PITCH] -= 0.3 * up * slump  # a little too far, and back
 
 
 def shrugging(

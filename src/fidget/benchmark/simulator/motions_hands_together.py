@@ -30,7 +30,7 @@ _SPIRE, _SPIRE_PALM = (-0.42, 0.9, 0.2), (-0.9, -0.4, 0.0)
 
 def _held(timing: Timing, rng: np.random.Generator) -> Array:
     """(T,) of a hold that often is there before the clip begins or after it ends."""
-    return visit(timing, rng, (0.4, 0.7), (0.35, 0.65), unfinished=0.45, begun=0.3)
+    return visit(timing, rng, (0.4, 0.7), (0.35, 0.65), unfinished=0.45, begun=0.3, still=True)
 
 
 def _height(rng: np.random.Generator) -> Array:
@@ -138,7 +138,7 @@ def rubbing_hands(
     """Palm on palm, each hand sliding along the other."""
     weight = visit(timing, rng, (0.3, 0.5), (0.3, 0.5))
     wave = oscillation(timing, rng, (1.7, 3.2), cycles=2) * weight * amplitude
-    apart = _opposed(wave, (0.0, 0.018, 0.045)) + xyz(0.014)
+    apart = _opposed(wave, (0.0, 0.01, 0.045)) + xyz(0.014)
     _meet(state, weight, _height(rng), apart, "flat", _FORWARD, _FACING)
 
 
@@ -162,7 +162,7 @@ def rubbing_hands_with_clenched(
     """Clenched hands are rubbed against each other, one turning in the other."""
     weight = visit(timing, rng, (0.3, 0.5), (0.3, 0.5))
     wave = oscillation(timing, rng, (1.5, 2.8), cycles=2) * weight * amplitude
-    apart = _opposed(wave, (0.0, 0.028, 0.02)) + xyz(0.032)
+    apart = _opposed(wave, (0.0, 0.018, 0.02)) + xyz(0.03)
     _meet(state, weight, _height(rng), apart, "fist", (-0.35, 0.45, 0.8), (-0.95, -0.1, 0.1))
     state.wrist_bend += np.stack([wave, -wave], axis=1) * 0.35
 

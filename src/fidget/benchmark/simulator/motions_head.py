@@ -30,7 +30,7 @@ def bowing_head(
     state: PoseState, timing: Timing, rng: np.random.Generator, side: int, amplitude: float
 ) -> None:
     """The head sinks once and stays down a while."""
-    down = visit(timing, rng, (0.5, 0.9), (0.5, 0.8), unfinished=0.5)
+    down = visit(timing, rng, (0.5, 0.9), (0.5, 0.8), unfinished=0.5, begun=0)
     state.head[:, PITCH] += rng.uniform(0.5, 0.75) * amplitude * down
     state.chest[:, PITCH] += 0.06 * amplitude * down
     state.eyes *= 1 - 0.5 * down  # seen from the front lids are low
@@ -45,7 +45,7 @@ def raising_head(
         up = arrive(timing, rng, (0.4, 0.8))
         state.head[:, PITCH] += low - (low + rng.uniform(0.08, 0.2)) * up
     else:
-        up = visit(timing, rng, (0.4, 0.8), (0.4, 0.7), unfinished=0.4)
+        up = visit(timing, rng, (0.4, 0.8), (0.4, 0.7), unfinished=0.4, begun=0)
         state.head[:, PITCH] -= rng.uniform(0.35, 0.55) * amplitude * up
     state.brow += 0.25 * up
 
@@ -55,7 +55,7 @@ def turning_head(
 ) -> None:
     """The face turns once to one side and is held there."""
     turn = toward(side) * rng.uniform(0.5, 0.95) * amplitude
-    turned = visit(timing, rng, (0.35, 0.7), (0.35, 0.7), unfinished=0.4)
+    turned = visit(timing, rng, (0.35, 0.7), (0.35, 0.7), unfinished=0.4, begun=0)
     state.head[:, YAW] += turn * turned
     state.head[:, PITCH] += rng.uniform(-0.06, 0.1) * turned
 
@@ -65,7 +65,7 @@ def tilting_head(
 ) -> None:
     """The head leans towards one shoulder and is held there."""
     tilt = toward(side) * rng.uniform(0.28, 0.46) * amplitude
-    tilted = visit(timing, rng, (0.4, 0.7), (0.4, 0.7), unfinished=0.4)
+    tilted = visit(timing, rng, (0.4, 0.7), (0.4, 0.7), unfinished=0.4, begun=0)
     state.head[:, ROLL] += tilt * tilted
     state.head[:, YAW] += rng.uniform(-0.15, 0.15) * tilt * tilted
 

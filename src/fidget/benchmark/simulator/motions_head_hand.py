@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fidget.benchmark.simulator.hand_shapes import draw_sides, look, other, shape_hand, toward, xyz
-from fidget.benchmark.simulator.pose_state import PoseState, Timing
+from fidget.benchmark.simulator.pose_state import PoseState, Timing, smooth_step
 from fidget.benchmark.simulator.timing import oscillation, pulses, visit
 from fidget.benchmark.simulator.touching import lie, stroke, touch_or_scratch
 
@@ -56,7 +56,7 @@ def pushing_glasses(
     state: PoseState, timing: Timing, rng: np.random.Generator, side: int, amplitude: float
 ) -> None:
     """One finger comes to the bridge of the nose, or finger and thumb to the frame, and pushes up."""
-    weight = visit(timing, rng, (0.25, 0.45), (0.25, 0.45), unfinished=0.1, begun=0.05)
+    weight = visit(timing, rng, (0.35, 0.5), (0.3, 0.5), unfinished=0.1, begun=0.05)
     push = pulses(timing, rng, (1, 2), (0.2, 0.35)) * weight * amplitude
     bridge = rng.random() < 0.65
     if bridge:
@@ -184,10 +184,18 @@ def touching_ears(
 def scratching_or_touching_head(
     state: PoseState, timing: Timing, rng: np.random.Generator, side: int, amplitude: float
 ) -> None:
-    """Finger tips on top or at the back of the head, scratching mostly."""
+    """Finger tips on top or at the back of the head, scratching mostly; the hand comes from the side."""
     place = "crown" if rng.random() < 0.7 else "back_of_head"
     size = xyz(0.024, 0.004 if place == "crown" else 0.02, 0.02) * amplitude
-    weight = touch_or_scratch(state, timing, rng, side, place, size, 0.7)
+    weight = visit(timing, rng, (0.8, 1.1), (0.7, 1.0))
+    ahead, beside = xyz(0.12, -0.02, -0.12), xyz(0.2, 0.0, 0.06)
+    state.reach(side, "side_front", np.minimum(2.2 * weight, 1), ahead, (0.0, 0.2, 1.0), contact="palm")
+    state.reach(side, "hair", np.clip((weight - 0.2) / 0.5, 0, 1), beside, arc=0.0)
+    onto = smooth_step((weight - 0.5) / 0.5)
+    if rng.random() < 0.7:
+        stroke(state, timing, rng, side, place, onto, size, shape="claw", arc=-0.03)
+    else:
+        lie(state, timing, rng, side, place, onto, arc=-0.03)
     look(state, weight, pitch=0.1, roll=-toward(side) * 0.08)
 
 

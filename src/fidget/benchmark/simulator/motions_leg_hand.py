@@ -26,7 +26,7 @@ _FLAT, _DOWN = (-0.1, -0.05, 1.0), (0.0, -1.0, 0.05)
 _STOOP = {
     "thigh": (0.04, 0.12),
     "inner_thigh": (0.05, 0.2),
-    "knee": (0.12, 0.75),
+    "knee": (0.12, 1.0),
     "shin": (0.5, 1.05),
     "foot": (0.9, 1.35),
 }
@@ -46,9 +46,9 @@ def placing_hands_on_legs_with_elbows_outward(
 ) -> None:
     """Both hands near the knees, fingers turned in, elbows pushed out; the trunk leans on them."""
     weight = visit(timing, rng, (0.45, 0.8), (0.4, 0.7), unfinished=0.5, begun=0.2)
-    place = "thigh" if state.posture == "standing" else "knee"
+    place, along = ("thigh", -0.08) if state.posture == "standing" else ("knee", 0.0)
     for hand in (LEFT, RIGHT):
-        at = (0.02, 0.0, rng.uniform(-0.1, -0.05))
+        at = (0.02, 0.0, along + rng.uniform(-0.1, -0.05))
         lie(state, timing, rng, hand, place, weight, at, "cupped", (-0.8, -0.1, 0.55), _DOWN)
         state.elbow_out[:, hand] += rng.uniform(0.7, 0.95) * amplitude * weight
     state.torso[:, PITCH] += 0.2 * weight
@@ -61,7 +61,7 @@ def patting_legs(
     """A flat hand strikes the thigh again and again."""
     weight = visit(timing, rng, (0.2, 0.4), (0.2, 0.4))
     up = 0.5 + 0.5 * oscillation(timing, rng, (2.0, 3.6), cycles=2, phase=np.pi / 2)
-    lifted = 0.085 * amplitude * np.clip(up, 0, 1.1) * bursts(timing, rng, (0.8, 1.8), (0.1, 0.4))
+    lifted = 0.085 * amplitude * np.clip(up, 0, 1.1) * bursts(timing, rng, (1.2, 2.4), (0.1, 0.3))
     for hand in draw_sides(rng, side, both=0.45):
         shape_hand(state, hand, "flat", weight)
         state.reach(hand, "thigh", weight, xyz(0.01, 0.005 + lifted, 0.04), _FLAT, _DOWN, "palm", arc=0.02)
@@ -111,7 +111,9 @@ def folding_hands_on_legs(
     state: PoseState, timing: Timing, rng: np.random.Generator, side: int, amplitude: float
 ) -> None:
     """Hands laid into each other, on the lap or on one thigh."""
-    if rng.random() < 0.7 or state.posture == "standing":
+    if state.posture == "standing":
+        weight = hands_folded_on(state, timing, rng, "lap", xyz(0.0, -0.2, -0.1))
+    elif rng.random() < 0.7:
         weight = hands_folded_on(state, timing, rng, "lap", xyz(0.0, -0.01, 0.02))
     else:
         weight = visit(timing, rng, (0.4, 0.7), (0.35, 0.65), unfinished=0.45, begun=0.2)
@@ -164,7 +166,7 @@ def scratching_feet(
     else:
         _stoop(state, weight, "foot", side)
         if state.posture == "standing":
-            state.foot[:, side, UP] += 0.3 * weight
-            state.foot[:, side, FORWARD] += 0.15 * weight
+            state.foot[:, side, UP] += 0.42 * weight
+            state.foot[:, side, FORWARD] += 0.12 * weight
     stroke(state, timing, rng, side, "foot", weight, size, shape="claw", contact="tips")
     look(state, weight, pitch=0.2)

@@ -13,7 +13,12 @@ def _step(timing: Timing, rng: np.random.Generator, stays: float = 0.65) -> Arra
     """(T,) a leg goes to a new place and mostly stays there."""
     if rng.random() < stays:
         return arrive(timing, rng, (0.5, 0.9))
-    return visit(timing, rng, (0.45, 0.8), (0.45, 0.8), unfinished=0)
+    return visit(timing, rng, (0.45, 0.8), (0.45, 0.8), unfinished=0, begun=0)
+
+
+def _feet(state: PoseState, rng: np.random.Generator, side: int, both: float) -> tuple[int, ...]:
+    """One foot, or both in the given share of cases; a standing body keeps one on the floor."""
+    return draw_sides(rng, side, both if state.posture == "seated" else 0.0)
 
 
 def _lifted(weight: Array, height_m: float) -> Array:
@@ -27,15 +32,19 @@ def tiptoe(state: PoseState, timing: Timing, rng: np.random.Generator, side: int
         up = visit(timing, rng, (0.3, 0.6), (0.3, 0.6))
     else:
         up = pulses(timing, rng, (2, 4), (0.45, 0.8))
-    for foot in draw_sides(rng, side, both=0.45):
-        state.heel[:, foot] += rng.uniform(0.065, 0.095) * amplitude * up
+    height = rng.uniform(0.065, 0.095) * amplitude
+    feet = draw_sides(rng, side, both=0.45)
+    for foot in feet:
+        state.heel[:, foot] += height * up
+    if state.posture == "standing" and len(feet) == 2:
+        state.body_shift[:, UP] += 0.9 * height * up
 
 
 def ankle_movements(
     state: PoseState, timing: Timing, rng: np.random.Generator, side: int, amplitude: float
 ) -> None:
     """A foot is lifted a little forward and turns about its ankle, in circles or up and down."""
-    for foot in draw_sides(rng, side, both=0.2):
+    for foot in _feet(state, rng, side, both=0.2):
         weight = visit(timing, rng, (0.3, 0.6), (0.3, 0.6), unfinished=0.4, begun=0.3)
         hz = (0.8, 1.6)
         up, aside = (oscillation(timing, rng, hz, cycles=1.5, phase=p) * weight for p in (0.0, np.pi / 2))
@@ -49,7 +58,7 @@ def stretching_legs(
     state: PoseState, timing: Timing, rng: np.random.Generator, side: int, amplitude: float
 ) -> None:
     """A leg goes forward until its knee is nearly straight."""
-    for foot in draw_sides(rng, side, both=0.4):
+    for foot in _feet(state, rng, side, both=0.4):
         weight = _step(timing, rng)
         state.foot[:, foot, FORWARD] += rng.uniform(0.28, 0.4) * amplitude * weight
         state.foot[:, foot, UP] += (
@@ -63,7 +72,7 @@ def retracting_legs(
 ) -> None:
     """A leg is drawn back: from where it was stretched, or under the chair, heel off the floor."""
     stretched = rng.uniform(0.2, 0.34) * amplitude if rng.random() < 0.45 else 0.0
-    for foot in draw_sides(rng, side, both=0.5):
+    for foot in _feet(state, rng, side, both=0.5):
         weight = _step(timing, rng, stays=0.85)
         back = rng.uniform(0.02, 0.08) if stretched else rng.uniform(0.16, 0.24) * amplitude
         state.foot[:, foot, FORWARD] += stretched * (1 - weight) - back * weight

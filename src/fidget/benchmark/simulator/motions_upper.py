@@ -10,7 +10,7 @@ import numpy as np
 from fidget.benchmark.simulator.hand_shapes import draw_sides, look, other, shape_hand, toward, xyz
 from fidget.benchmark.simulator.pose_state import INDEX, LEFT, PITCH, RIGHT, PoseState, Timing
 from fidget.benchmark.simulator.timing import arrive, bursts, oscillation, pulses, visit, wander
-from fidget.benchmark.simulator.touching import stroke
+from fidget.benchmark.simulator.touching import raise_hand, stroke
 
 _UPRIGHT, _TO_VIEWER = (-0.1, 1.0, 0.1), (-0.1, 0.05, 1.0)
 
@@ -51,11 +51,11 @@ def _show(
     state: PoseState, timing: Timing, rng: np.random.Generator, side: int, shape: str, height_m: float
 ) -> None:
     """Hold a hand shape up for the viewer, palm forward, with a little emphasis."""
-    weight = visit(timing, rng, (0.35, 0.55), (0.3, 0.5))
+    weight = visit(timing, rng, (0.45, 0.7), (0.4, 0.65))
     push = 0.02 * pulses(timing, rng, (1, 2))
     where = xyz(rng.uniform(-0.06, 0.05), height_m + rng.uniform(-0.04, 0.05), push - 0.08)
     shape_hand(state, side, shape, weight)
-    state.reach(side, "side_front", weight, where, fingers=_UPRIGHT, palm=_TO_VIEWER, contact="palm")
+    raise_hand(state, side, "side_front", weight, where, _UPRIGHT, _TO_VIEWER, "palm")
 
 
 def ok_gestures(
@@ -70,7 +70,7 @@ def thumbs_up(
 ) -> None:
     """A fist in front of the chest with the thumb up."""
     for hand in draw_sides(rng, side, both=0.15):
-        weight = visit(timing, rng, (0.35, 0.55), (0.3, 0.5))
+        weight = visit(timing, rng, (0.45, 0.7), (0.4, 0.65))
         nod = 0.03 * amplitude * pulses(timing, rng, (1, 2))
         shape_hand(state, hand, "thumb", weight)
         at = xyz(rng.uniform(-0.1, 0.0), rng.uniform(-0.02, 0.06), nod)
@@ -87,11 +87,11 @@ def v_gestures(
 
 def waving(state: PoseState, timing: Timing, rng: np.random.Generator, side: int, amplitude: float) -> None:
     """An open hand at the height of the head goes from side to side."""
-    weight = visit(timing, rng, (0.35, 0.55), (0.3, 0.5))
+    weight = visit(timing, rng, (0.45, 0.7), (0.4, 0.65))
     wave = oscillation(timing, rng, (1.8, 3.2), cycles=2) * weight * amplitude
     at = xyz(0.08 + 0.075 * wave, rng.uniform(0.24, 0.34), -0.1)
     shape_hand(state, side, "open", weight)
-    state.reach(side, "side_front", weight, at, _UPRIGHT, _TO_VIEWER, contact="wrist")
+    raise_hand(state, side, "side_front", weight, at, _UPRIGHT, _TO_VIEWER, "wrist")
     state.wrist_side[:, side] -= 0.4 * wave
 
 
@@ -100,18 +100,18 @@ def other_symbolic_gestures(
 ) -> None:
     """A sign that is none of the named ones: stop, call me, a raised fist, fingers crossed."""
     sign = rng.choice(["open", "phone", "fist", "crossed"], p=[0.4, 0.25, 0.2, 0.15])
-    weight = visit(timing, rng, (0.35, 0.55), (0.3, 0.5))
+    weight = visit(timing, rng, (0.45, 0.7), (0.4, 0.65))
     shape_hand(state, side, str(sign), weight)
     if sign == "open":  # a flat palm is pushed forward, fingers together
         state.spread[:, side] *= 1 - weight
         push = 0.1 * amplitude * pulses(timing, rng, (1, 2), (0.3, 0.5))
         at = xyz(-0.08, 0.08, 0.02 + push)
-        state.reach(side, "side_front", weight, at, (-0.1, 1.0, -0.25), (-0.1, 0.2, 1.0), contact="palm")
+        raise_hand(state, side, "side_front", weight, at, (-0.1, 1.0, -0.25), (-0.1, 0.2, 1.0), "palm")
     else:
         shake = 0.3 * oscillation(timing, rng, (1.5, 2.5)) * weight
         at = xyz(0.04, 0.12 + 0.04 * pulses(timing, rng, (1, 3)), -0.04)
         palm = (-0.3, 0.0, -1.0) if sign == "phone" else _TO_VIEWER
-        state.reach(side, "side_front", weight, at, (-0.25, 1.0, 0.1), palm, contact="palm")
+        raise_hand(state, side, "side_front", weight, at, (-0.25, 1.0, 0.1), palm, "palm")
         state.wrist_twist[:, side] += shake if sign == "phone" else 0.2 * shake
 
 
@@ -167,7 +167,7 @@ def wrist_movements(
         bend, aside = (oscillation(timing, rng, hz, cycles=1.5, phase=p) for p in (0.0, np.pi / 2))
         shape_hand(state, hand, "cupped", weight)
         state.reach(
-            hand, "side_front", weight, xyz(-0.03, 0.02, -0.14), (-0.2, 0.6, 0.8), (-0.4, -0.8, 0.6), "wrist"
+            hand, "side_front", weight, xyz(-0.03, -0.04, -0.12), (-0.2, 0.6, 0.8), (-0.4, -0.8, 0.6), "wrist"
         )
         state.wrist_bend[:, hand] += 0.75 * amplitude * weight * bend
         state.wrist_side[:, hand] += 0.45 * amplitude * weight * aside
@@ -236,14 +236,14 @@ def retracting_and_stretching_arms(
     state: PoseState, timing: Timing, rng: np.random.Generator, side: int, amplitude: float
 ) -> None:
     """Both arms go straight out, forward or above the head, and are drawn in again."""
-    weight = visit(timing, rng, (0.35, 0.6), (0.35, 0.6))
+    weight = visit(timing, rng, (0.45, 0.7), (0.45, 0.7))
     far = pulses(timing, rng, (1, 2), (0.7, 1.1)) * amplitude
     overhead = rng.random() < 0.3
     for hand in (LEFT, RIGHT):
         shape_hand(state, hand, "flat", weight)
         if overhead:
             at, way = xyz(-0.08, 0.62 * far, 0.02 - 0.22 * far), (-0.2, 1.0, 0.1)
-            state.reach(hand, "side_front", weight, at, way, palm=(-0.3, 0.2, 1.0), contact="wrist")
+            raise_hand(state, hand, "side_front", weight, at, way, (-0.3, 0.2, 1.0), "wrist")
         else:
             at, way = xyz(-0.08, 0.02 + 0.1 * far, -0.16 + 0.32 * far), (-0.1, 0.1, 1.0)
             state.reach(hand, "side_front", weight, at, way, palm=(-0.2, -1.0, 0.0), contact="wrist")

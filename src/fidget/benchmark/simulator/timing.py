@@ -46,6 +46,7 @@ def visit(
     fall_s: tuple[float, float] = (0.3, 0.6),
     unfinished: float = SHARE_UNFINISHED,
     begun: float = SHARE_BEGUN,
+    still: bool = False,
 ) -> Array:
     """(T,) onset, apex, offset: 0 to 1, held, and back to 0.
 
@@ -56,10 +57,12 @@ def visit(
         fall_s: range of the offset's length, likewise.
         unfinished: share of actions that are still held at the end.
         begun: share of actions that are there from the first frame.
+        still: whether it may be 1 all the time; else what is held at the end has an onset.
     """
     limit = max(0.4 * timing.span_s, 1e-3)
     rise, fall = min(rng.uniform(*rise_s), limit), min(rng.uniform(*fall_s), limit)
     starts_held, stays_held = rng.random() < begun, rng.random() < unfinished
+    starts_held = starts_held and (still or not stays_held)
     weight = np.ones_like(timing.time_s)
     if not starts_held:
         weight *= smooth_step((timing.time_s - timing.begin_s) / rise)

@@ -24,6 +24,7 @@ def stroke(
     fingers: ArrayLike | None = None,
     palm: ArrayLike | None = None,
     contact: Contact | None = None,
+    arc: float = 0.05,
 ) -> None:
     """A hand goes to and fro at a place; from 3 Hz on in bursts with bent fingers, as one scratches.
 
@@ -41,6 +42,7 @@ def stroke(
         fingers: direction of the fingers, as `PoseState.reach` takes it.
         palm: direction into which the palm looks.
         contact: which point of the hand arrives.
+        arc: metres by which the way there bulges forward.
     """
     quick = hz[0] >= 3
     wave = (scratching(timing, rng, hz) if quick else oscillation(timing, rng, hz, cycles=1.5)) * weight
@@ -49,7 +51,26 @@ def stroke(
     if quick:
         state.curl[:, side, 1:] += 0.14 * wave[:, None]
     way = np.asarray(at, np.float32) + np.multiply.outer(wave, np.asarray(size_m, np.float32))
-    state.reach(side, place, weight, way, fingers, palm, contact)
+    state.reach(side, place, weight, way, fingers, palm, contact, arc)
+
+
+def raise_hand(
+    state: PoseState,
+    side: int,
+    place: str,
+    weight: Array,
+    at: ArrayLike,
+    fingers: ArrayLike,
+    palm: ArrayLike,
+    contact: Contact,
+) -> None:
+    """A hand goes up with its fingers ahead and then turns them up.
+
+    From a hanging arm to fingers that point up is half a turn, and the way of it has to be told.
+    """
+    early = np.minimum(1.7 * weight, 1)
+    state.reach(side, place, early, at, (-0.2, 0.15, 1.0), (-0.8, -0.4, 0.2), contact)
+    state.reach(side, place, weight, at, fingers, palm, contact)
 
 
 def touch_or_scratch(
@@ -106,8 +127,9 @@ def lie(
     fingers: ArrayLike | None = None,
     palm: ArrayLike | None = None,
     contact: Contact | None = None,
+    arc: float = 0.05,
 ) -> None:
     """A hand goes to a place and is held there, with no more than a tremble."""
     shape_hand(state, side, shape, weight)
     tremble = xyz(*(0.002 * wander(timing, rng, (0.4, 1.5), 3)).T)
-    state.reach(side, place, weight, np.asarray(at, np.float32) + tremble, fingers, palm, contact)
+    state.reach(side, place, weight, np.asarray(at, np.float32) + tremble, fingers, palm, contact, arc)
