@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -162,43 +163,39 @@ def test_skeletons_are_small_whole_numbers(place: Place) -> None:
 
 
 def test_absent_things_are_said(tmp_path: Path) -> None:
-    cell = Cell(
-        "labels", "all", "", "", "ddnet", 0, measures={"action/top1": 0.5}, scores="scores/gone.parquet"
-    )
-    write_benchmark_page(tmp_path, [], [cell], tmp_path / "nowhere", tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for words in (
-        "No score files",
-        "no score file scores/gone.parquet",
-        "No features lie",
-        "50.00 %, one run",
-    ):
+    gone, report = "scores/gone.parquet", tmp_path / "report.html"
+    cell = Cell("labels", "all", "", "", "ddnet", 0, measures={"action/top1": 0.5}, scores=gone)
+    write_benchmark_page(tmp_path, [], [cell], tmp_path / "nowhere", report)
+    page = report.read_text(encoding="utf-8")
+    for words in ("No score files", f"no score file {gone}", "No features lie", "50.00 %, one run"):
         assert words in page
     write_benchmark_page(tmp_path, [], [], tmp_path / "nowhere", tmp_path / "empty.html")
     place = write_benchmark(
         tmp_path / "b", small_tree(), clips=12, seeds=1, shots=(0,), budgets=(), moving=False
     )
-    write_benchmark_page(place.directory, [], place.cells, place.poses, tmp_path / "b" / "report.html")
-    page = (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
+    write_benchmark_page(place.directory, [], place.cells, place.poses, report)
+    page = report.read_text(encoding="utf-8")
     assert "None of the measured clips is in the pose cache" in page and 'id="curves"' not in page
-    write_benchmark_page(place.directory, [], place.cells, tmp_path / "no", tmp_path / "b" / "report.html")
-    assert "The poses cannot be read" in (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
+    write_benchmark_page(place.directory, [], place.cells, tmp_path / "no", report)
+    assert "The poses cannot be read" in report.read_text(encoding="utf-8")
 
 
 _PROBE = """<script>
-function key(target, name) { target.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true })); }
+const key = (target, key) => target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
 addEventListener("load", () => setTimeout(() => {
-  const matrix = document.getElementById("matrix"), found = {};
-  matrix.focus(); key(matrix, "ArrowDown"); key(matrix, "ArrowDown"); key(matrix, "ArrowRight");
-  found.hint = document.getElementById("hint").textContent;
+  const matrix = document.getElementById("matrix"), found = {}, hint = document.getElementById("hint");
+  matrix.focus(); ["ArrowDown", "ArrowDown", "ArrowRight"].forEach(name => key(matrix, name));
+  found.hint = hint.textContent;
   const box = matrix.getBoundingClientRect();
-  matrix.dispatchEvent(new PointerEvent("pointermove", { clientX: box.left + 1, clientY: box.top + 1, bubbles: true }));
-  found.pointed = document.getElementById("hint").textContent;
-  const pixels = canvas => new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data).size;
-  found.inked = [...document.querySelectorAll("canvas")].map(pixels);
+  const point = { clientX: box.left + 1, clientY: box.top + 1, bubbles: true };
+  matrix.dispatchEvent(new PointerEvent("pointermove", point));
+  found.pointed = hint.textContent;
+  found.inked = [...document.querySelectorAll("canvas")].map(canvas =>
+    new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data).size);
   const order = document.getElementById("order");
   order.value = "worst"; order.dispatchEvent(new Event("change"));
-  found.worst = [...document.querySelectorAll("#bars tbody tr")].map(row => parseFloat(row.cells[3].textContent));
+  const rows = [...document.querySelectorAll("#bars tbody tr")];
+  found.worst = rows.map(row => parseFloat(row.cells[3].textContent));
   const choice = document.getElementById("result");
   found.results = choice.options.length;
   choice.value = choice.options.length - 1; choice.dispatchEvent(new Event("change"));
@@ -210,8 +207,8 @@ addEventListener("load", () => setTimeout(() => {
   found.time = slider.getAttribute("aria-valuetext");
   key(slider, " "); found.playing = button.textContent;
   found.figures = document.querySelectorAll(".clips figure").length;
-  found.named = document.querySelectorAll("#bars th").length;
-  document.body.append(Object.assign(document.createElement("pre"), { id: "found", textContent: JSON.stringify(found) }));
+  const told = document.createElement("pre");
+  told.id = "found"; told.textContent = JSON.stringify(found); document.body.append(told);
 }, 300));
 </script>"""
 
@@ -234,17 +231,11 @@ def test_in_chromium(place: Place, page: str, tmp_path: Path) -> None:
     file = tmp_path / "probe.html"
     file.write_text(page.replace("</body>", _PROBE + "</body>"), encoding="utf-8")
     dom, _ = chromium(["--dump-dom", f"--screenshot={tmp_path / 'page.png'}"], file, tmp_path / "chromium")
-    found = json.loads(
-        re.search(r'<pre id="found">(.*?)</pre>', dom, flags=re.S)[1]
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&amp;", "&")
-    )
+    found = json.loads(unescape(re.search(r'<pre id="found">(.*?)</pre>', dom, flags=re.S)[1]))
     scores = read_scores(place.directory / place.cells[0].scores)
     counts = class_results(place.directory, groups_of(place.cells))[0][0].counts
-    assert found["hint"] == (
-        f"shaking head: recognised {counts[1, 1]} of {counts[1].sum()} ({100 * counts[1, 1] / counts[1].sum():.1f} %)"
-    )
+    clips, percent = counts[1].sum(), 100 * counts[1, 1] / counts[1].sum()
+    assert found["hint"] == f"shaking head: recognised {counts[1, 1]} of {clips} ({percent:.1f} %)"
     assert found["pointed"].startswith('<script>alert("1")</script>\\n=2+2')
     assert len(scores) == 30 and found["figures"] == 12 and found["results"] == 12
     assert min(found["inked"]) > 8  # every canvas has been drawn on
