@@ -72,7 +72,11 @@ def read_activitynet(
         duration_s = _number(said.get("duration", said.get("duration_second")))
         seen = [str(said.get(what, "")) for what in ("domain", "subject")]
         gathered.video(video_id, video_id, duration_s, _rate(said, duration_s), found or "", *seen)
-        for entry in said.get("annotations") or ():
+        listed = said.get("annotations")
+        if not isinstance(listed, list | None):
+            problems.append(f"video {video_id!r}: expected a list of annotations, got {str(listed)[:80]}")
+            continue
+        for entry in listed or ():
             problem = _take(video_id, entry, named, ids)
             if problem:
                 problems.append(f"video {video_id!r}: {problem}")

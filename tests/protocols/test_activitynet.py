@@ -88,6 +88,7 @@ def test_mmaction2(tmp_path):
         ({"v": {"duration": 3}}, "expected annotations as of ActivityNet"),
         ({"database": {"v": 3}}, "video 'v': expected an object, got int"),
         ({"database": {}}, "no video has any"),
+        ({"database": {"v": {"annotations": True}}}, "expected a list of annotations, got True"),
         (
             {"database": {"v": {"subset": "training", "annotations": [{"segment": [1], "label": "a"}]}}},
             "video 'v'",

@@ -117,7 +117,7 @@ nested = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(nested)
 def test_any_json_is_read_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("fuzz") / "t.json"
@@ -128,7 +128,7 @@ def test_any_json_is_read_or_refused(tmp_path_factory, content):
             read(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.text('ab01,"\r\n\x00é-.', max_size=12), max_size=5), st.binary(max_size=6))
 def test_any_csv_is_read_or_refused(tmp_path_factory, lines, tail):
     path = tmp_path_factory.mktemp("fuzz") / "train.csv"
