@@ -16,11 +16,7 @@ The domain benchmarks take any table with domains, whatever its labels are.
 
 from __future__ import annotations
 
-import csv
-import difflib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from itertools import permutations
 
 import numpy as np
@@ -28,8 +24,10 @@ from numpy.typing import NDArray
 
 from protocols import jhmdb, nw_ucla
 from protocols.clip_table import SPLITS, ClipTable
+from protocols.ma52 import by_subject
 from protocols.protocol import Protocol, Split
 from protocols.task import Task
+from protocols.trees import nearest
 
 DOMAINS = ("laboratory", "psychiatric", "street", "emotion")  # of MMA-82, in the paper's order
 SHOTS = (1, 5, 10)
@@ -59,7 +57,10 @@ def make_tasks(
             clips, K below 1.
     """
     if benchmark not in BENCHMARKS:
-        raise ValueError(f"no benchmark {benchmark!r}: {_nearest(benchmark, BENCHMARKS)}")
+        known = list(BENCHMARKS)
+        raise ValueError(
+            f"no benchmark {benchmark!r}: {nearest(benchmark, known)}expected one of {', '.join(known)}"
+        )
     wrong = [k for k in shots if k < 1]
     if wrong or len(set(shots)) != len(shots):
         raise ValueError(f"expected numbers of shots of 1 or more, each once, got {list(shots)}")
@@ -160,39 +161,10 @@ def ma52_official(table: ClipTable) -> tuple[Task, ...]:
 
 
 def ma52_subjects(table: ClipTable) -> tuple[Task, ...]:
-    """MA-52's labelled clips by subject: whoever is measured was never trained on.
-
-    The official train and val splits share all 186 subjects. Our list puts 107 of them into train, 37 into
-    val and 42 into test: of 20,000 random orders of the subjects (numpy, seed 52), cut at 60 % and 80 % of
-    the clips, the one whose class shares deviate least, with every class in every split. Clips of the
-    official test split are left out.
-    """
-    split_of = subject_splits()
-    rows = np.array([row for row in table.rows() if table.splits[row] != "test"], int)
-    unknown = sorted({table.subjects[row] for row in rows} - set(split_of))
-    if unknown:
-        raise ValueError(
-            f"clips of {table.name!r}: expected the {len(split_of)} subjects of MA-52's train and val lists, "
-            f"such as {next(iter(split_of))!r}, got {', '.join(map(repr, unknown[:5]))}; "
-            "give the table the column of subjects"
-        )
-    splits = {
-        split: table.split(np.array([row for row in rows if split_of[table.subjects[row]] == split], int))
-        for split in SPLITS
-    }
-    note = "no subject is in two splits: tables/ma52_subjects.csv"
-    used = {split: found for split, found in splits.items() if found.clip_ids}
-    protocol = Protocol(f"{table.name}/subjects", table.tree, used, note)
-    if "test" not in used:
-        raise ValueError(f"clips of {table.name!r}: expected clips of the list's test subjects, got none")
-    return (Task("ma52/subjects", "test", protocol, used["test"]),)
-
-
-@cache
-def subject_splits() -> Mapping[str, str]:
-    """MA-52's subjects and the split of each, as published in `tables/ma52_subjects.csv`."""
-    text = (resources.files("protocols") / "tables" / "ma52_subjects.csv").read_text(encoding="utf-8")
-    return {row["subject"]: row["split"] for row in csv.DictReader(text.splitlines())}
+    """MA-52's labelled clips by subject, after our list: whoever is measured was never trained on."""
+    split = by_subject(table)
+    protocol = split.protocol(f"{table.name}/subjects")
+    return (Task("ma52/subjects", "test", protocol, _measured(split, None)),)
 
 
 def cross_camera(
@@ -294,12 +266,7 @@ def _labelled(table: ClipTable, rows: NDArray[np.int64], where: str) -> Split:
 def _expect_names(what: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
-            raise ValueError(f"no {what} {name!r} here: {_nearest(name, known)}")
+            there = ", ".join(known) or "nothing, since there are no others"
+            raise ValueError(f"no {what} {name!r} here: {nearest(name, known)}expected one of {there}")
     if len(set(wanted)) != len(wanted):
         raise ValueError(f"expected each {what} once, got {', '.join(wanted)}")
-
-
-def _nearest(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}expected one of {', '.join(known) or 'nothing: there are no domains'}"

@@ -100,6 +100,41 @@ def estimate_prior(
     return PriorEstimate(prior, len(likelihood), tuple(likelihood))
 
 
+def fitted_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+    """The temperature, 1/8 to 8, under which labels are most probable (Guo et al., ICML 2017).
+
+    Expectation maximisation takes probabilities at their word: a network that is too sure, or not sure
+    enough, leads it astray. Fit on labelled clips that it did not train on, such as the source's validation.
+
+    Args:
+        probabilities: (N, A).
+        labels: (N,), all known.
+
+    Raises:
+        ValueError: no clips, or shapes that do not agree.
+    """
+    if probabilities.ndim != 2 or not len(labels) or len(labels) != len(probabilities):
+        raise ValueError(
+            f"expected probabilities (N, A) and labels (N,) of N > 0 clips, got {probabilities.shape} and "
+            f"{labels.shape}"
+        )
+    temperatures = np.geomspace(1 / 8, 8, 61)  # a step is a tenth of an octave
+    rows = np.arange(len(labels))
+    costs = [
+        -np.log(np.maximum(tempered(probabilities, one)[rows, labels], _SMALLEST)).mean()
+        for one in temperatures
+    ]
+    return float(temperatures[int(np.argmin(costs))])
+
+
+def tempered(probabilities: NDArray[np.floating], temperature: float) -> Floats:
+    """Probabilities (N, A) whose logarithms are divided by a temperature, scaled to sum to 1 again."""
+    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), _SMALLEST)) / temperature
+    values = np.exp(logs - logs.max(axis=1, keepdims=True))
+    scaled: Floats = values / values.sum(axis=1, keepdims=True)
+    return scaled
+
+
 def class_prior(counts: NDArray[np.integer] | Floats) -> Floats:
     """(A,) shares of clips of each class.
 

@@ -28,9 +28,9 @@ from fidget.training.data import ClipSet, check_clips
 from fidget.training.recipe import recipe_hash
 from fidget.training.sampler import class_counts
 from protocols.k_shot import Support, draw_support, support_rng
-from protocols.prior_shift import adjusted, class_prior, estimate_prior
+from protocols.prior_shift import adjusted, class_prior, estimate_prior, fitted_temperature
 from protocols.protocol import Protocol, Split
-from protocols.scores import ScoreFile
+from protocols.scores import NO_LABEL, ScoreFile, read_scores
 from protocols.task import Task
 
 NO_ADAPTATION = "none"
@@ -42,7 +42,7 @@ SETTINGS = (INDUCTIVE, STATISTICS, PRIOR, PSEUDO, EVERYTHING)
 
 _SOURCE_A_CLASS = 20  # source clips of a class whose features heads see
 _PSEUDO_A_CLASS = 20  # pseudo-labelled clips of a class, at most
-_ZERO_SHOT_MIX = 0.5  # of the source's network, where only pseudo-labels are there to choose by
+_WITHOUT_SHOTS = HeadSettings(temperatures=(0.1,), trusts=(1.0,))  # pseudo-labels alone cannot choose
 _TUNING = {"light_fine_tuning": LIGHT, "full_fine_tuning": FULL}
 
 Floats = NDArray[np.float64]
@@ -129,6 +129,8 @@ class Adapter:
             log_probs, prior = self._tuned(seen, drawn, shots, draw_seed, _TUNING[method], pseudo)
         elif method == NO_ADAPTATION and not pseudo:
             log_probs, prior = seen.target.log_probs.astype(np.float64), self._source_prior()
+            if setting in (PRIOR, EVERYTHING):
+                log_probs /= self._temperature()
         else:
             log_probs, prior = self._headed(seen, drawn, method, pseudo)
         probabilities = np.exp(log_softmax(log_probs, axis=1))
@@ -203,6 +205,15 @@ class Adapter:
         own = np.bincount(labels, minlength=actions) + 0.5
         return class_prior((counts + 0.5) / own**recipe.loss.logit_adjustment)
 
+    def _temperature(self) -> float:
+        """Of the source's network, fitted on the source's validation clips; 1 where there are none."""
+        file = self.run.directory.scores("val")
+        if not file.is_file():
+            return 1.0
+        stored = read_scores(file)
+        known = stored.labels != NO_LABEL
+        return fitted_temperature(stored.scores[known], stored.labels[known]) if known.any() else 1.0
+
     def _source_features(self) -> Labelled:
         """Some source clips of every class, always the same ones, as the run's own network sees them."""
         if self._source_labelled is None:
@@ -222,17 +233,16 @@ class Adapter:
         if pseudo:
             first = self._first_guess(seen, drawn)
             chosen = choose_pseudo_labels(first, _PSEUDO_A_CLASS)
-            # Pseudo-labels are the network's own: how far it is to be believed is chosen by the shots.
-            fixed = cosine_head(shots, source, settings) if shots is not None else None
-            settings = HeadSettings(mix=_ZERO_SHOT_MIX)
-            if fixed is not None:
-                settings = HeadSettings(mix=fixed.mix, temperatures=(fixed.temperature,))
+            settings = _WITHOUT_SHOTS
+            if shots is not None:  # they choose how far the network is trusted: pseudo-labels are its own
+                fixed = cosine_head(shots, source)
+                settings = HeadSettings(temperatures=(fixed.temperature,), trusts=(fixed.trust,))
             shots = _joined(shots, _taken(seen.target, chosen))
         assert shots is not None
         head = make(shots, source, settings)
         log_probs = head(seen.target.features, seen.target.log_probs)
-        learned = np.full(len(self.run.tree.actions), 1 / len(self.run.tree.actions))
-        return log_probs, _mixed_prior(learned, self._source_prior(), head.mix)
+        product: Floats = self._source_prior() ** head.trust  # the head's own prior is even
+        return log_probs, class_prior(product)
 
     def _first_guess(self, seen: _Seen, drawn: Split | None) -> Floats:
         """(N, A) log-probabilities that pseudo-labels come from."""
@@ -280,12 +290,6 @@ def _joined(shots: Labelled | None, more: Labelled) -> Labelled:
         np.concatenate([shots.labels, more.labels]),
         np.concatenate([shots.weight, more.weight]),
     )
-
-
-def _mixed_prior(head: Floats, source: Floats, mix: float) -> Floats:
-    """The prior of a mixture of logarithms."""
-    product: Floats = head ** (1 - mix) * source**mix
-    return class_prior(product)
 
 
 def _expect(name: str, known: Sequence[str], what: str) -> None:

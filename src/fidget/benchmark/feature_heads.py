@@ -3,9 +3,9 @@
 The domains' mean difference is taken out first: target features are centred on the mean of the shots, source
 features on the mean of the same classes in the source. A class's prototype is the mean of its shots' unit
 vectors, with the source's mean of that class counted as one more shot, so that a class without shots has one
-too. The head's log-probabilities are mixed with those of the source's network: the network stays a prior over
-the actions. How warm the softmax and how strong the prior are is chosen by leaving out each shot in turn; no
-target clip but the shots is looked at. Axis letters: N clips, S shots, D features, A actions.
+too. To the head's logits the log-probabilities of the source's network are added: a prior over the actions.
+How warm the softmax is and how far the network is trusted is chosen by leaving out each shot in turn;
+no target clip but the shots is looked at. Axis letters: N clips, S shots, D features, A actions.
 
 Snell et al.: Prototypical networks, NeurIPS 2017; Chen et al.: A closer look at few-shot classification,
 ICLR 2019.
@@ -28,10 +28,8 @@ class HeadSettings:
     """How heads are made.
 
     Attributes:
-        mix: share of the source's network in the mixture of logarithms, 0 for none; None to choose it by
-            leaving out shots.
         temperatures: of the softmax over cosines, to choose from.
-        mixes: shares to choose from.
+        trusts: factors of the source network's log-probabilities, to choose from; 0 leaves it out.
         source_shots: shots that a class's source mean counts as.
         spread: how far a class's weights may move from its prototype: a standard deviation, in lengths of
             the prototype's weights.
@@ -39,9 +37,8 @@ class HeadSettings:
         iterations: of L-BFGS, at most.
     """
 
-    mix: float | None = None
-    temperatures: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)
-    mixes: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
+    temperatures: tuple[float, ...] = (0.025, 0.05, 0.1, 0.2, 0.4)
+    trusts: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0, 2.0)
     source_shots: float = 1.0
     spread: float = 0.5
     source_wrong: float = 0.05
@@ -72,7 +69,7 @@ class CosineHead:
         prototypes: (A, D) unit vectors; zeros where there is neither shot nor source clip.
         known: (A,) whether there is a prototype.
         temperature: of the softmax.
-        mix: share of the source's network.
+        trust: factor of the source network's log-probabilities.
         source_wrong: see `HeadSettings`.
     """
 
@@ -80,14 +77,14 @@ class CosineHead:
     prototypes: Floats
     known: NDArray[np.bool_]
     temperature: float
-    mix: float
+    trust: float
     source_wrong: float
 
     def __call__(self, features: NDArray[np.floating], log_probs: NDArray[np.floating]) -> Floats:
         """(N, A) log-probabilities of clips."""
         cosines = _unit(features - self.centre) @ self.prototypes.T
         logits = np.where(self.known, cosines, -1.0) / self.temperature
-        return _mixed(logits, log_probs, self.mix, self.source_wrong)
+        return _with_source(logits, log_probs, self.trust, self.source_wrong)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +99,13 @@ class LinearHead:
     centre: Floats
     weight: Floats
     bias: Floats
-    mix: float
+    trust: float
     source_wrong: float
 
     def __call__(self, features: NDArray[np.floating], log_probs: NDArray[np.floating]) -> Floats:
         """(N, A) log-probabilities of clips."""
         logits = _unit(features - self.centre) @ self.weight.T + self.bias
-        return _mixed(logits, log_probs, self.mix, self.source_wrong)
+        return _with_source(logits, log_probs, self.trust, self.source_wrong)
 
 
 def cosine_head(shots: Labelled, source: Labelled, settings: HeadSettings | None = None) -> CosineHead:
@@ -135,8 +132,8 @@ def cosine_head(shots: Labelled, source: Labelled, settings: HeadSettings | None
     cosines = unit @ _unit(sums).T  # (S, A)
     cosines[np.arange(len(unit)), shots.labels] = (unit * _unit(without)).sum(axis=1)
     cosines = np.where(known, cosines, -1.0)
-    temperature, mix = _chosen(cosines, shots, settings)
-    return CosineHead(centre, _unit(sums), known, temperature, mix, settings.source_wrong)
+    temperature, trust = _chosen(cosines, shots, settings)
+    return CosineHead(centre, _unit(sums), known, temperature, trust, settings.source_wrong)
 
 
 def linear_head(shots: Labelled, source: Labelled, settings: HeadSettings | None = None) -> LinearHead:
@@ -181,32 +178,32 @@ def linear_head(shots: Labelled, source: Labelled, settings: HeadSettings | None
     start = np.concatenate([first.reshape(-1), np.zeros(actions)])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": settings.iterations})
     matrix, bias = found.x[:-actions].reshape(actions, width), found.x[-actions:] + offset
-    return LinearHead(begin.centre, matrix, bias, begin.mix, settings.source_wrong)
+    return LinearHead(begin.centre, matrix, bias, begin.trust, settings.source_wrong)
 
 
 def _chosen(cosines: Floats, shots: Labelled, settings: HeadSettings) -> tuple[float, float]:
-    """The temperature and mix under which left-out shots are most probable."""
-    mixes = settings.mixes if settings.mix is None else (settings.mix,)
-    best, choice = -np.inf, (settings.temperatures[0], mixes[0])
+    """The temperature and trust under which left-out shots are most probable."""
+    best, choice = -np.inf, (settings.temperatures[0], settings.trusts[0])
     for temperature in settings.temperatures:
-        for mix in mixes:
-            log_probs = _mixed(cosines / temperature, shots.log_probs, mix, settings.source_wrong)
+        for trust in settings.trusts:
+            log_probs = _with_source(cosines / temperature, shots.log_probs, trust, settings.source_wrong)
             own = log_probs[np.arange(len(shots.labels)), shots.labels]
             value = float((shots.weight * own).sum())
             if value > best:
-                best, choice = value, (temperature, mix)
+                best, choice = value, (temperature, trust)
     return choice
 
 
-def _mixed(logits: Floats, log_probs: NDArray[np.floating], mix: float, source_wrong: float) -> Floats:
-    """(N, A): the head's and the source's log-probabilities, mixed and normalised."""
-    head: Floats = log_softmax(logits, axis=1)
-    if not mix:
-        return head
-    source = softmax(np.asarray(log_probs, np.float64), axis=1)
-    source = np.log((1 - source_wrong) * source + source_wrong / source.shape[1])
-    mixed: Floats = log_softmax((1 - mix) * head + mix * source, axis=1)
-    return mixed
+def _with_source(
+    logits: Floats, log_probs: NDArray[np.floating], trust: float, source_wrong: float
+) -> Floats:
+    """(N, A) log-probabilities of a head's logits and the source network's log-probabilities together."""
+    if trust:
+        source = softmax(np.asarray(log_probs, np.float64), axis=1)
+        source = np.log((1 - source_wrong) * source + source_wrong / source.shape[1])
+        logits = logits + trust * source
+    together: Floats = log_softmax(logits, axis=1)
+    return together
 
 
 def _class_means(labelled: Labelled, actions: int) -> tuple[Floats, NDArray[np.bool_]]:
