@@ -32,7 +32,7 @@ from benchmarks.skeletons import (
 from protocols.scores import ScoreFile, fuse, read_scores
 
 RECIPE = "nw_ucla_ddnet"
-EPOCHS = (10, 30, 100, 300)
+EPOCHS = (10, 30, 60, 120)
 TARGET_PERCENT, TARGET_MINUTES = 93.0, 15.0
 
 
@@ -61,17 +61,17 @@ def jobs() -> dict[int, Job]:
     """Epochs -> training; that of the recipe's own length is the one of `benchmarks.skeletons`."""
     longest = max(EPOCHS)
     return {
-        epochs: Job("nw_ucla_full", RECIPE, 1)
+        epochs: Job("nw_ucla_full_cleaned", RECIPE, 1)
         if epochs == longest
-        else Job("nw_ucla_full", RECIPE, 1, (f"train.epochs={epochs}",), f"e{epochs}")
+        else Job("nw_ucla_full_cleaned", RECIPE, 1, (f"train.epochs={epochs}",), f"e{epochs}")
         for epochs in EPOCHS
     }
 
 
 def points(runs: Path) -> Iterator[Point]:
     """Of every finished schedule: each stream, then both fused."""
-    plan = PLANS[0]
-    copies = copied_clips(runs / "poses" / plan.name, plan.protocol)
+    plan = PLANS[1]
+    copies = copied_clips(plan.poses(runs), plan.protocol)
     for epochs, job in jobs().items():
         streams: list[tuple[float, ScoreFile]] = []
         for name, folder in finished_runs(runs, job).items():
@@ -128,8 +128,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shared", type=Path, required=True, help="the folder of the real material")
     parser.add_argument("--runs", type=Path, required=True, help="where caches and runs are kept")
     args = parser.parse_args(argv)
-    plan = PLANS[0]
-    import_skeletons(args.shared / plan.source, args.runs / "poses" / plan.name)
+    plan = PLANS[1]
+    import_skeletons(args.shared / plan.source, plan.poses(args.runs))
     failed = train_all(args.runs, [(plan, job) for job in jobs().values()], at_once=1)
     path = ROOT / "results" / "nw_ucla_minutes.csv"
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.skeleton_trials --shared ../shared --runs runs/trials
 
-Northwestern-UCLA trains on camera 1 and validates on camera 2 (`nw_ucla_views`): how well a change carries
-over to a camera that was never seen, and camera 3 is never looked at. Writes `results/nw_ucla_trials.csv`.
+Northwestern-UCLA trains on camera 1 and validates on camera 2 (`nw_ucla_views_cleaned`): how well a change
+carries over to a camera that was never seen, and camera 3 is never looked at. Writes
+`results/nw_ucla_trials.csv`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ TRIALS: dict[str, tuple[str, ...]] = {
 
 def jobs() -> dict[str, list[Job]]:
     """Name -> its trainings."""
-    base = Job("nw_ucla_views", "nw_ucla_ddnet", 1, BASE, "base")
+    base = Job("nw_ucla_views_cleaned", "nw_ucla_ddnet", 1, BASE, "base")
     found = {"base: DD-Net, joints, 60 epochs": [replace(base, seed=seed) for seed in SEEDS]}
     for number, (name, changes) in enumerate(TRIALS.items()):
         found[name] = [replace(base, overrides=(*BASE, *changes), tag=f"trial{number:02d}")]
@@ -58,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, required=True, help="where caches and runs are kept")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
     args = parser.parse_args(argv)
-    plan = PLANS[0]
-    import_skeletons(args.shared / plan.source, args.runs / "poses" / plan.name)
+    plan = PLANS[1]
+    import_skeletons(args.shared / plan.source, plan.poses(args.runs))
     failed = train_all(args.runs, [(plan, job) for own in jobs().values() for job in own], args.jobs)
     rows, base = [], 0.0
     for name, own in jobs().items():

@@ -47,6 +47,7 @@ class Job:
         seed: of the training.
         overrides: further `--set KEY=VALUE`.
         tag: tells runs of one recipe with different overrides apart.
+        folder_of: name of the folder where the protocol is a file.
     """
 
     protocol: str
@@ -54,12 +55,13 @@ class Job:
     seed: int
     overrides: tuple[str, ...] = ()
     tag: str = ""
+    folder_of: str = ""
 
     @property
     def folder(self) -> str:
         """Below the directory of all runs."""
         tag = f"-{self.tag}" if self.tag else ""
-        return f"{self.protocol}/{self.recipe}{tag}-seed{self.seed}"
+        return f"{self.folder_of or self.protocol}/{self.recipe}{tag}-seed{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -113,23 +115,37 @@ class Plan:
     recipes: tuple[str, ...]
     ensembles: dict[str, tuple[str, ...]]
 
+    def poses(self, runs: Path) -> Path:
+        """Its pose cache, which plans over the same skeletons share."""
+        return runs / "poses" / Path(self.source).stem
+
+
+_NW_UCLA_RECIPES = ("nw_ucla_ddnet", "nw_ucla_stgcnpp", "nw_ucla_posec3d")
+_NW_UCLA_ENSEMBLES = {
+    "DD-Net, joint and bone": ("nw_ucla_ddnet/joint", "nw_ucla_ddnet/bone"),
+    "DD-Net and ST-GCN++": ("nw_ucla_ddnet/joint", "nw_ucla_ddnet/bone", "nw_ucla_stgcnpp"),
+    "DD-Net, ST-GCN++ and PoseC3D": (
+        "nw_ucla_ddnet/joint",
+        "nw_ucla_ddnet/bone",
+        "nw_ucla_stgcnpp",
+        "nw_ucla_posec3d",
+    ),
+}
 
 PLANS = (
     Plan(
         "nw_ucla",
         "data/skeletons/nw_ucla.npz",
         "nw_ucla_full",
-        ("nw_ucla_ddnet", "nw_ucla_stgcnpp", "nw_ucla_posec3d"),
-        {
-            "DD-Net, joint and bone": ("nw_ucla_ddnet/joint", "nw_ucla_ddnet/bone"),
-            "DD-Net and ST-GCN++": ("nw_ucla_ddnet/joint", "nw_ucla_ddnet/bone", "nw_ucla_stgcnpp"),
-            "DD-Net, ST-GCN++ and PoseC3D": (
-                "nw_ucla_ddnet/joint",
-                "nw_ucla_ddnet/bone",
-                "nw_ucla_stgcnpp",
-                "nw_ucla_posec3d",
-            ),
-        },
+        _NW_UCLA_RECIPES,
+        _NW_UCLA_ENSEMBLES,
+    ),
+    Plan(
+        "nw_ucla_cleaned",
+        "data/skeletons/nw_ucla.npz",
+        "nw_ucla_full_cleaned",
+        _NW_UCLA_RECIPES,
+        _NW_UCLA_ENSEMBLES,
     ),
     Plan(
         "jhmdb14",
@@ -168,7 +184,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for recipe in plan.recipes
     ]
     for plan in PLANS:
-        import_skeletons(args.shared / plan.source, args.runs / "poses" / plan.name)
+        import_skeletons(args.shared / plan.source, plan.poses(args.runs))
     failed = train_all(args.runs, [pair for pair in jobs if args.only in pair[1].folder], args.jobs)
     for plan in PLANS:
         rows = list(_rows(plan, args.runs))
@@ -202,7 +218,7 @@ def _train(runs: Path, plan: Plan, job: Job) -> int:
     target = runs / job.folder
     target.parent.mkdir(parents=True, exist_ok=True)
     settings = ("train.threads=1", f"train.seed={job.seed}", *job.overrides)
-    command = [_fidget(), "train", job.recipe, "--poses", str(runs / "poses" / plan.name)]
+    command = [_fidget(), "train", job.recipe, "--poses", str(plan.poses(runs))]
     command += ["--protocol", job.protocol, "-o", str(target), "--device", "cpu"]
     for setting in settings:
         command += ["--set", setting]
@@ -225,7 +241,7 @@ def finished_runs(runs: Path, job: Job) -> dict[str, Path]:
 
 def _rows(plan: Plan, runs: Path) -> Iterator[Result]:
     """Runs, ensembles, and the mean of each method over its seeds."""
-    copies = copied_clips(runs / "poses" / plan.name, plan.protocol)
+    copies = copied_clips(plan.poses(runs), plan.protocol)
     found: dict[str, list[Result]] = {}
     for seed in SEEDS:
         done: dict[str, Path] = {}

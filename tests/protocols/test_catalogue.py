@@ -46,10 +46,32 @@ def test_northwestern_ucla_never_looks_at_camera_3_before_the_end():
         ("nw_ucla_full", "train"): [1, 2], ("nw_ucla_full", "test"): [3],
         ("nw_ucla_views", "train"): [1], ("nw_ucla_views", "val"): [2],
         ("nw_ucla_views_back", "train"): [2], ("nw_ucla_views_back", "val"): [1],
+        ("nw_ucla_full_cleaned", "train"): [1, 2], ("nw_ucla_full_cleaned", "test"): [3],
+        ("nw_ucla_views_cleaned", "train"): [1], ("nw_ucla_views_cleaned", "val"): [2],
+        ("nw_ucla_views_back_cleaned", "train"): [2], ("nw_ucla_views_back_cleaned", "val"): [1],
     }  # fmt: skip
     performers = {clip[4:7] for clip in splits["nw_ucla"]["val"].clip_ids}
     assert performers == {"s10"}
     assert not any("s10" in clip for clip in splits["nw_ucla"]["train"].clip_ids)
+
+
+def test_cleaned_northwestern_ucla_lacks_two_groups_of_two_performers_in_camera_2_and_nothing_else():
+    clips = [
+        *UCLA,
+        *(clip.replace("_s01", one) for clip in UCLA if "_s01" in clip for one in ("_s04", "_s05")),
+    ]
+    full, cleaned = find_protocol("nw_ucla_full", clips), find_protocol("nw_ucla_full_cleaned", clips)
+    assert cleaned.splits["test"] == full.splits["test"]
+    gone = set(full.splits["train"].clip_ids) - set(cleaned.splits["train"].clip_ids)
+    assert not set(cleaned.splits["train"].clip_ids) - set(full.splits["train"].clip_ids)
+    expected = {
+        clip for clip in clips
+        if clip.endswith("v02") and (
+            ("_s04_" in clip and clip[:3] in ("a05", "a06"))
+            or ("_s05_" in clip and clip[:3] in ("a08", "a09"))
+        )
+    }  # fmt: skip
+    assert gone == expected and gone
 
 
 @pytest.mark.parametrize(
