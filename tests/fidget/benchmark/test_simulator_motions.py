@@ -411,11 +411,12 @@ def features(joints: np.ndarray) -> np.ndarray:
     shoulders, own = trunk_axes(joints)
     chosen = [*range(23), FACE + 8, FACE + 37, FACE + 41, FACE + 57, FACE + 62, FACE + 66]
     chosen += [start + point for start in (91, 112) for point in (4, 5, 8, 9, 12, 16, 17, 20)]
-    in_body = np.einsum("tij,tkj->tki", own, joints[:, chosen] - shoulders[:, None])
+    in_body = (joints[:, chosen] - shoulders[:, None]) @ own.swapaxes(1, 2)
     middle, of_head = head_axes(joints)
     tips = [start + point for start in (91, 112) for point in (4, 8, 9, 12)]
-    in_head = np.einsum("tij,tkj->tki", of_head, joints[:, tips] - middle[:, None])
-    near = distance(joints[:, 91:112, None], joints[:, None, 112:133]).min((1, 2))[:, None]
+    in_head = (joints[:, tips] - middle[:, None]) @ of_head.swapaxes(1, 2)
+    left, right = (hand_points(joints, side, (0, 4, 8, 9, 12, 17)) for side in (LEFT, RIGHT))
+    near = distance(left[:, :, None], right[:, None]).min((1, 2))[:, None]
     world = joints[:, [HIP, HIP + 1, SHOULDER, SHOULDER + 1, KNEE, KNEE + 1]]
     both = [angles(joints, "head"), angles(joints, "trunk"), near, np.minimum(near, 0.05)]
     both += [part.reshape(len(joints), -1) for part in (in_body, world, np.clip(in_head, -0.25, 0.25))]

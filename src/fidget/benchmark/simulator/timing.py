@@ -42,8 +42,8 @@ def draw_timing(time_s: ArrayLike, rng: np.random.Generator, tempo: float = 1.0)
 def visit(
     timing: Timing,
     rng: np.random.Generator,
-    rise_s: tuple[float, float] = (0.35, 0.65),
-    fall_s: tuple[float, float] = (0.3, 0.6),
+    rise_s: tuple[float, float] = (0.4, 0.7),
+    fall_s: tuple[float, float] = (0.4, 0.7),
     unfinished: float = SHARE_UNFINISHED,
     begun: float = SHARE_BEGUN,
     still: bool = False,
