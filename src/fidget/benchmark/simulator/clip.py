@@ -46,8 +46,9 @@ class SimulationSettings:
 
     def __post_init__(self) -> None:
         for name, largest in (("camera", 3.0), ("noise", 20.0), ("missing", 20.0), ("label_noise", 1.0)):
-            if not 0 <= getattr(self, name) <= largest:
-                raise ValueError(f"expected {name} within 0..{largest:g}, got {getattr(self, name)}")
+            got = getattr(self, name)
+            if not 0 <= got <= largest:
+                raise ValueError(f"{name}: expected a number within 0..{largest:g}, got {got}")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ JOINTS = 133
 PARTS = ((0, 17), (17, 23), (23, 91), (91, 112), (112, 133))
 _FIRST_OF_PART = tuple(first for first, _ in PARTS)
 
-_CONSTANT, _SLOW, _QUICK = 0.22, 0.16, 0.05  # of the falloff's distance, 1 standard deviation at noise 1
+_CONSTANT, _SLOW, _QUICK = 0.10, 0.07, 0.025  # of the falloff's distance, 1 standard deviation at noise 1
 _SLOW_KEPT, _QUICK_KEPT = 0.94, 0.35  # from frame to frame at 30 a second
 _SHARED = 0.6  # of a hand's or the face's error is one error
 _HIDDEN_FACTOR = 3.5
@@ -146,11 +146,11 @@ def _swapped(xy: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
 
 
 def _drop_parts(score: NDArray[np.float32], drop_per_s: float, fps: float, rng: np.random.Generator) -> None:
-    """Parts that are lost for 0.1 to 0.8 s, in place; a hand most often, else a single joint."""
+    """Parts that are lost for 0.1 to 1.5 s, in place; a hand most often, else a single joint."""
     frames = len(score)
     for _ in range(int(rng.poisson(drop_per_s * frames / fps))):
         start = int(rng.integers(0, frames))
-        end = start + max(2, round(rng.uniform(0.1, 0.8) * fps))
+        end = start + max(2, round(rng.uniform(0.1, 1.5) * fps))
         draw = rng.random()
         if draw < 0.6:
             first, last = PARTS[3 + int(rng.random() < 0.5)]
@@ -230,6 +230,6 @@ def _disturb(  # type: ignore[no-untyped-def]
                 out[t, j, axis] = xy[t, j, axis] + error
                 square += error * error
             relative = square / (size * size)
-            sure = 0.94 * math.exp(-0.9 * relative) * (1 - 0.6 * hidden[t, j])
+            sure = 0.94 * math.exp(-4.0 * relative) * (1 - 0.6 * hidden[t, j])
             sure -= 0.06 * (resolution - 1)
             score[t, j] = min(max(sure + 0.035 * noise * doubt[t, j], 0.0), 0.99)

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -37,6 +38,7 @@ LABEL_COLUMNS = (
     "simulated",
 )
 _CLIPS_AT_ONCE = 32  # one message of a process
+_PACKS_WORTH_A_PROCESS = 4  # a process needs seconds to start
 _ROWS_PER_SHARD = 512
 
 
@@ -179,14 +181,15 @@ def _jobs(plan: ClipPlan) -> Iterator[_Job]:
 
 def _rows(jobs: list[_Job], seed: int, settings: SimulationSettings, workers: int) -> Iterator[CacheRow]:
     """Rows in the order of the jobs; a bounded number of them waits at a time."""
-    packs = (jobs[start : start + _CLIPS_AT_ONCE] for start in range(0, len(jobs), _CLIPS_AT_ONCE))
-    if workers == 1:
+    packs = [jobs[start : start + _CLIPS_AT_ONCE] for start in range(0, len(jobs), _CLIPS_AT_ONCE)]
+    workers = min(workers, len(packs) // _PACKS_WORTH_A_PROCESS)
+    if workers <= 1:
         for pack in packs:
             yield from _make_rows(pack, seed, settings)
         return
     # Spawned, as elsewhere: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as pool:
         waiting: deque[Future[list[CacheRow]]] = deque()
         try:
             for pack in packs:
@@ -197,6 +200,11 @@ def _rows(jobs: list[_Job], seed: int, settings: SimulationSettings, workers: in
                 yield from waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is the parent's: it stops giving work and keeps what came back."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make_rows(pack: list[_Job], seed: int, settings: SimulationSettings) -> list[CacheRow]:
