@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmark_page_samples import Place, small_tree, write_benchmark
+from benchmark_page_samples import Place, small_tree, write_benchmark, write_features
 from fidget_samples import HOSTILE
 
 from fidget.benchmark.cell import Cell
@@ -145,6 +145,24 @@ def test_features_of_an_adapted_network_are_not_taken(tmp_path: Path) -> None:
     assert feature_plane(tmp_path, groups_of(place.cells)) is None
     (tmp_path / "runs/laboratory/stgcnpp/seed0/features/x.npz").write_bytes(b"no archive")
     assert feature_plane(tmp_path, groups_of(place.cells)) is None
+
+
+def test_features_of_streams_stand_side_by_side(tmp_path: Path) -> None:
+    place = write_benchmark(tmp_path, small_tree(), clips=12, seeds=1, shots=(0,), budgets=())
+    run, rng = tmp_path / place.cells[0].run, np.random.default_rng(0)
+    for file in run.glob("features/*.npz"):
+        file.unlink()
+    for stream, sign in (("joint", 1), ("bone", -1)):
+        for cell in place.cells:
+            scores = read_scores(tmp_path / cell.scores)
+            apart = np.random.default_rng(7).uniform(-0.5, 0.5, scores.scores.shape)
+            file = run / stream / "features" / f"{cell.task}.npz"
+            write_features(
+                file, scores.clip_ids, rng.normal(size=(12, 4)), scores.scores * (1 + sign * apart)
+            )
+        found = feature_plane(tmp_path, groups_of(place.cells))
+        assert (found is None) == (stream == "joint")  # one alone is not what the fused scores say
+    assert found is not None and found.clips == 24
 
 
 def test_skeletons_are_small_whole_numbers(place: Place) -> None:

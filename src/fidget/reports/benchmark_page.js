@@ -55,6 +55,11 @@ function classes() {
       const part = share(label, predicted);
       if (part) { context.fillStyle = `rgb(${colour("--heat")} / ${0.12 + 0.88 * Math.sqrt(part)})`;
         context.fillRect(predicted * cell, label * cell, Math.max(cell - 0.5, 1), Math.max(cell - 0.5, 1)); }
+      if (part && size <= 20) {
+        context.fillStyle = colour(part > 0.35 ? "--card" : "--ink"); context.textAlign = "center"; context.textBaseline = "middle";
+        context.font = `${Math.min(cell / 3.2, side / 40)}px sans-serif`;
+        context.fillText(shown.counts[label * size + predicted], (predicted + 0.5) * cell, (label + 0.5) * cell);
+      }
     }
     context.strokeStyle = colour("--line"); context.lineWidth = 1;
     tree.group_of.forEach((group, action) => {
@@ -96,6 +101,7 @@ function classes() {
     const box = canvas.getBoundingClientRect(), cell = box.width / shown.size;
     say(box.left + cursor[1] * cell, box.top + cursor[0] * cell);
   });
+  const caption = () => shown.result.simulated ? [element("caption", "simulated")] : [];
   function confusions() {
     const { tree, size, counts, clips } = shown, found = [];
     for (let i = 0; i < counts.length; i++) {
@@ -107,7 +113,7 @@ function classes() {
     for (const [count, label, predicted] of found.slice(0, 10))
       body.append(row([[tree.actions[label], "head"], [tree.actions[predicted]], [`${count} of ${clips[label]}`, "number"]]));
     const head = element("thead"); head.append(row([["class"], ["taken for"], ["clips", "number"]], true));
-    byId("confusions").replaceChildren(head, body);
+    byId("confusions").replaceChildren(...caption(), head, body);
   }
   function bars() {
     const { tree, size, clips } = shown, numbers = [...Array(size).keys()];
@@ -119,12 +125,14 @@ function classes() {
     for (const label of numbers) {
       const group = tree.group_of[label], made = row([[tree.actions[label], "head"], [group === undefined ? "" : tree.groups[group]], [""],
         [clips[label] ? percent(recall(label)) : "no clips", "number"], [clips[label].toLocaleString("en"), "number"]]);
+      if (group === undefined) made.cells[1].hidden = true;
       const meter = element("span", undefined, { class: "meter", "aria-hidden": "true" }), fill = element("i");
       fill.style.width = 100 * Math.max(recall(label), 0) + "%"; fill.style.background = `var(--k${(group || 0) % 8})`;
       meter.append(fill); made.cells[2].append(meter); body.append(made);
     }
     const head = element("thead"); head.append(row([["class"], ["group"], [""], ["recognised", "number"], ["clips", "number"]], true));
-    byId("bars").replaceChildren(head, body);
+    if (!tree.groups.length) head.rows[0].cells[1].hidden = true;
+    byId("bars").replaceChildren(...caption(), head, body);
   }
   choice.addEventListener("change", load); order.addEventListener("change", bars);
   addEventListener("resize", draw); matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from fidget.reports.tsne import tsne
 from protocols.scores import ScoreFile
 
 POINTS = 800
+_MOST_CHOICES = 256  # of one file for each stream
 _SAME = 0.05  # mean difference of probabilities up to which features belong to a score file
 
 
@@ -65,31 +67,39 @@ def feature_plane(directory: Path, groups: Sequence[CellGroup], points: int = PO
 
 
 def _features_of(directory: Path, run: str, group: CellGroup) -> tuple[ScoreFile, NDArray[np.float32]] | None:
-    """Score file and (N, D) features of a cell's clips."""
+    """Score file and (N, D) features of a cell's clips; features of several streams stand side by side."""
     scores = scores_of(directory, group.cells[0].scores)
     if scores is None or not len(scores):
         return None
-    best: tuple[float, NDArray[np.float32]] | None = None
-    for clip_ids, features, log_probs in _stored(directory / run):
-        row_of = {clip_id: row for row, clip_id in enumerate(clip_ids)}
-        if log_probs.shape[1] != scores.scores.shape[1] or not row_of.keys() >= set(scores.clip_ids):
-            continue
-        rows = np.array([row_of[clip_id] for clip_id in scores.clip_ids])
-        apart = float(np.abs(np.exp(log_probs[rows]) - scores.scores).sum(axis=1).mean())
+    folders = [directory / run, *sorted((directory / run).glob("*"))]
+    streams = [found for folder in folders if (found := list(_stored(folder / "features", scores)))]
+    best: tuple[float, list[NDArray[np.float32]]] | None = None
+    for chosen in islice(product(*streams), _MOST_CHOICES) if streams else ():
+        said = np.mean([probabilities for _, probabilities in chosen], axis=0)  # as streams are fused
+        apart = float(np.abs(said - scores.scores).sum(axis=1).mean())
         if best is None or apart < best[0]:
-            best = (apart, features[rows])
-    return (scores, best[1]) if best is not None and best[0] <= _SAME else None
+            best = (apart, [features for features, _ in chosen])
+    if best is None or best[0] > _SAME:
+        return None
+    return scores, np.concatenate(best[1], axis=1)
 
 
-def _stored(run: Path) -> Iterator[tuple[list[str], NDArray[np.float32], NDArray[np.float32]]]:
-    """What `fidget.benchmark.features` left in a run or in its streams'; damaged files are passed over."""
-    for file in sorted([*run.glob("features/*.npz"), *run.glob("*/features/*.npz")]):
+def _stored(folder: Path, scores: ScoreFile) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Features and probabilities of the clips of a score file, as `fidget.benchmark.features` left them.
+
+    There are several where the network was adapted; damaged files and those of other clips are passed over.
+    """
+    for file in sorted(folder.glob("*.npz")):
         try:
             with np.load(file, allow_pickle=False) as stored:
                 lines = stored["clip_ids"].tobytes().decode("ascii").splitlines()
-                yield [json.loads(line) for line in lines], stored["features"], stored["log_probs"]
+                row_of = {json.loads(line): row for row, line in enumerate(lines)}
+                features, log_probs = stored["features"], stored["log_probs"]
         except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile):
             continue
+        if log_probs.shape[1:] == scores.scores.shape[1:] and row_of.keys() >= set(scores.clip_ids):
+            rows = np.array([row_of[clip_id] for clip_id in scores.clip_ids])
+            yield features[rows], np.exp(log_probs[rows])
 
 
 def _plane(found: Sequence[tuple[CellGroup, ScoreFile, NDArray[np.float32]]], points: int) -> FeaturePlane:

@@ -56,15 +56,18 @@ def choose_examples(directory: Path, groups: Sequence[CellGroup], wanted: int = 
     for number, group in enumerate(first.values()):
         scores = scores_of(directory, group.cells[0].scores)
         if scores is not None:
-            taken += _of_task(scores, group, number, share)
+            shown = {example.clip_id for example in taken}
+            found = _of_task(scores, group, number / len(first), share)
+            taken += [example for example in found if example.clip_id not in shown]
     return taken[:wanted]
 
 
-def _of_task(scores: ScoreFile, group: CellGroup, number: int, share: int) -> list[Example]:
+def _of_task(scores: ScoreFile, group: CellGroup, shift: float, share: int) -> list[Example]:
+    """Clips of `share` classes at even distances, moved on by a part of that distance."""
     classes = np.unique(scores.labels[scores.labels != NO_LABEL])
     if not classes.size:
         return []
-    places = (np.arange(share) / share + number / (7 * share)) % 1
+    places = (np.arange(share) + shift) / share
     chosen = classes[np.unique((places * len(classes)).astype(int))]
     examples = []
     for label in chosen.tolist():
