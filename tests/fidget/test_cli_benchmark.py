@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,26 @@ def test_tables_in_every_form(ran, here, capsys) -> None:
     assert fidget("benchmark table cross-domain out --format html --html page.html") == 0
     assert "<table>" in capsys.readouterr().out
     assert "<table" in (here / "page.html").read_text()
+
+
+def test_printing_tables_needs_no_torch(ran) -> None:
+    code = (
+        "import sys; from fidget.cli.main import main\n"
+        f"assert main(['benchmark', 'table', 'cross-domain', {str(ran)!r}, '--samples', '9']) == 0\n"
+        "assert not {'torch', 'numba', 'lightning', 'pydantic'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_splits_of_any_labels_file(here, capsys) -> None:
+    assert (
+        fidget("benchmark run labels --poses cache --method tiny.toml --samples 0 --jobs 1 --device cpu") == 0
+    )
+    text = capsys.readouterr().out
+    assert "### labels\n" in text
+    assert "| test   |   0 | tiny   |" in text
+    assert (here / "runs" / "labels" / "report.html").is_file()
+    assert fidget("benchmark table labels --samples 0") == 0
 
 
 def test_poses_behind_a_uri_and_budgets(here, capsys) -> None:
