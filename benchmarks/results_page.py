@@ -14,6 +14,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
 
+ACCURACY_FILES = (
+    "nw_ucla",
+    "nw_ucla_cleaned",
+    "nw_ucla_minutes",
+    "nw_ucla_trials",
+    "nw_ucla_labels",
+    "jhmdb14",
+)
+
 _HEAD = """# Results
 
 This page is written by `python -m benchmarks.results_page` from `results/*.csv` and
