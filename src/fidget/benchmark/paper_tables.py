@@ -60,7 +60,7 @@ def paper_tables(
     """
     own = [cell for cell in cells if cell.benchmark == benchmark]
     simulated = any(cell.simulated for cell in own)
-    rows = summarise(own, directory, samples)
+    rows = _in_order(summarise(own, directory, samples))
     whole = [row for row in rows if not row.key.budget_kib]
     comparable = bool(whole) and not simulated and all(_is_papers(benchmark, row) for row in whole)
     tables = []
@@ -104,7 +104,7 @@ def _results(
     lines: list[tuple[str, ...]] = []
     seen: set[tuple[str, int]] = set()
     table, reference = _PUBLISHED.get(benchmark, ("", ""))
-    for row in _in_order(rows):
+    for row in rows:
         place = (targets[row.key.task], row.key.shots)
         if comparable and place not in seen:
             lines += _published_rows(benchmark, table, row, place, measures)
@@ -228,7 +228,7 @@ def _published_alone(benchmark: str, rows: Sequence[Summary]) -> Table:
     table, _ = _PUBLISHED[benchmark]
     measures = columns_of(benchmark)
     lines: dict[tuple[str, ...], None] = {}
-    for row in _in_order(rows):
+    for row in rows:
         place = (row.key.target_domain or row.key.task, row.key.shots)
         lines |= dict.fromkeys(_published_rows(benchmark, table, row, place, measures))
     return Table(
@@ -282,7 +282,9 @@ def _short_classes(rows: Sequence[Summary], targets: Mapping[str, str]) -> list[
     for (target, shots), names in found.items():
         if names:
             shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-            lines.append(f"{target}, K {shots}: {_count(len(names), 'class')} with fewer clips: {shown}.")
+            lines.append(
+                f"{target}, K {shots}: {_count(len(names), 'class')} with fewer clips or none: {shown}."
+            )
     return lines
 
 

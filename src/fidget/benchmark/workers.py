@@ -24,7 +24,7 @@ Do = Callable[[Job, Callable[[str], None]], Any]
 MakeDo = Callable[[Any, int], Do]  # of what all jobs need, and the threads of a process
 
 _TICK_S = 0.5
-_BYTES_A_PROCESS = 3 << 30
+_BYTES_A_PROCESS = 4 << 30
 
 
 @dataclass(frozen=True)
