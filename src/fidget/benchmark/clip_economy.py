@@ -77,7 +77,7 @@ class Economy:
                 f"{self.fps:g} frames/s" if self.fps else "all frames",
                 step,
                 f"{self.score_levels} score levels",
-                f"{self.persons or 'all'} persons",
+                f"at most {self.persons} of the people" if self.persons else "all people",
                 "boxes" if self.boxes else "no boxes",
                 f"zstd {self.zstd_level}",
             )

@@ -47,6 +47,8 @@ _LADDER = (
     Economy("body", 5, 0, 64, 2, 1, False, 15),
     Economy("body", 5, 0, 32, 2, 1, False, 15),
     Economy("body", 3, 0, 32, 2, 1, False, 15),
+    Economy("body", 2, 0, 32, 2, 1, False, 15),
+    Economy("body", 2, 0, 16, 2, 1, False, 15),
     Economy("arms", 2, 0, 16, 2, 1, False, 15),
 )
 PROFILES = {"low-bandwidth": _LADDER[5]}

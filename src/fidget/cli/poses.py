@@ -18,7 +18,7 @@ VERBS = {
     "quality": "which clips to drop: HTML page and CSV",
     "preview": "overlay videos and a contact sheet",
     "merge": "several caches into one",
-    "export": "write a pose cache as pyskl pickle, COCO JSON, NPZ, CSV or OpenPose folder",
+    "export": "write a pose cache as pyskl pickle, COCO JSON, NPZ, CSV or OpenPose folder, or a smaller one",
     "import": "make a pose cache from another program's keypoints",
 }
 

@@ -112,6 +112,15 @@ def test_round_trip_within_the_stated_step(cache: Path, tmp_path: Path, economy:
     assert made.before.clips == made.after.clips == CLIPS
 
 
+def test_many_clips_share_a_row_group(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    clips = [make_clip(f"{n}", rng, 1, 9) for n in range(70)]
+    shrink(write(tmp_path / "poses", clips), tmp_path / "small", Economy(score_levels=16, boxes=False))
+    (shard,) = PoseCache(tmp_path / "small").shards
+    assert shard.group_ends.tolist() == [70]
+    assert len(PoseCache(tmp_path / "poses").shards) == 2  # 64 and 6
+
+
 def test_step_is_a_share_of_the_person() -> None:
     clip = make_clip("a", np.random.default_rng(1), 1, 20, missing=0)
     size = person_size(clip)
