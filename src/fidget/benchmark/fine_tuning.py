@@ -50,8 +50,8 @@ class TuningSettings:
     passes: int = 1280
 
 
-LIGHT = TuningSettings("light", 2e-3)
-FULL = TuningSettings("full", 3e-4)
+LIGHT = TuningSettings("light", 1e-2)
+FULL = TuningSettings("full", 1e-3)
 
 
 class FixedStatistics(ActionNetwork):
