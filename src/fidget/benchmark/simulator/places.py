@@ -42,7 +42,7 @@ class Place:
 
 
 _UP_AT_FACE, _ONTO_FACE = (-0.5, 0.8, -0.3), (-0.3, -0.3, -0.9)
-_ASIDE, _INWARD = (-0.15, 0.95, -0.25), (-1.0, 0.0, 0.0)
+_ASIDE, _INWARD = (-0.5, 0.8, -0.3), (-1.0, 0.0, 0.0)
 _DOWN_LEG, _ONTO_LEG = (-0.25, -0.15, 0.95), (0.0, -1.0, 0.0)
 _ACROSS = (-0.95, 0.1, 0.3)
 
@@ -50,7 +50,7 @@ _ACROSS = (-0.95, 0.1, 0.3)
 TABLE: dict[str, Place] = {
     "forehead": Place(HEAD, (0.015, 0.085, 0.085), (-0.6, 0.75, -0.2), _ONTO_FACE),
     "brow": Place(HEAD, (0.035, 0.066, 0.09), (-0.45, 0.8, -0.3), _ONTO_FACE, "index"),
-    "temple": Place(HEAD, (0.068, 0.055, 0.045), (-0.35, 0.9, -0.2), _INWARD, "index"),
+    "temple": Place(HEAD, (0.068, 0.055, 0.045), (-0.55, 0.75, -0.25), _INWARD, "index"),
     "eye": Place(HEAD, (0.033, 0.043, 0.09), _UP_AT_FACE, _ONTO_FACE, "index"),
     "glasses": Place(HEAD, (0.055, 0.045, 0.085), (-0.4, 0.8, -0.4), (-0.7, -0.2, -0.6), "index"),
     "nose": Place(HEAD, (0.0, 0.0, 0.118), _UP_AT_FACE, _ONTO_FACE, "index"),
