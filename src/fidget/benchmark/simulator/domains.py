@@ -20,6 +20,7 @@ from fidget.benchmark.simulator.camera import Camera, wander
 from fidget.benchmark.simulator.pose_state import Array, Posture
 
 Range = tuple[float, float]
+Rests = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Domain:
     Attributes:
         name: as in the labels file.
         standing: share of subjects who stand.
-        rests: places of resting hands with their weights, seated; `far_` places and `lap` fold the hands.
+        rests: places of resting hands with their weights, of those who sit.
+        standing_rests: of those who stand.
         lean: forward bend of the trunk in radians, (mean, standard deviation) over subjects.
         chin: pitch of the head likewise.
         amplitude: size of motions, 1 is the laboratory's.
@@ -51,7 +53,8 @@ class Domain:
 
     name: str
     standing: float
-    rests: tuple[tuple[str, float], ...]
+    rests: Rests
+    standing_rests: Rests
     lean: Range
     chin: Range
     amplitude: float
@@ -72,12 +75,14 @@ class Domain:
 
 
 _SEATED_RESTS = (("thigh", 0.45), ("lap", 0.25), ("inner_thigh", 0.15), ("knee", 0.15))
+_STANDING_RESTS = (("side", 0.4), ("belly", 0.4), ("waist", 0.05), ("front", 0.15))
 
 DOMAIN_TABLE: tuple[Domain, ...] = (
     Domain(
         "laboratory",
         standing=0.0,
         rests=(*_SEATED_RESTS, ("belly", 0.08), ("side", 0.07), ("waist", 0.02)),
+        standing_rests=_STANDING_RESTS,
         lean=(0.05, 0.05),
         chin=(0.02, 0.05),
         amplitude=1.0,
@@ -100,6 +105,7 @@ DOMAIN_TABLE: tuple[Domain, ...] = (
         "psychiatric",
         standing=0.0,
         rests=(("thigh", 0.3), ("lap", 0.5), ("inner_thigh", 0.2)),
+        standing_rests=_STANDING_RESTS,
         lean=(0.2, 0.08),
         chin=(0.12, 0.09),
         amplitude=0.65,
@@ -121,7 +127,8 @@ DOMAIN_TABLE: tuple[Domain, ...] = (
     Domain(
         "street",
         standing=0.9,
-        rests=(("side", 0.4), ("belly", 0.4), ("waist", 0.05), ("front", 0.15)),
+        rests=_SEATED_RESTS,
+        standing_rests=_STANDING_RESTS,
         lean=(0.0, 0.05),
         chin=(0.0, 0.08),
         amplitude=1.05,
@@ -133,7 +140,7 @@ DOMAIN_TABLE: tuple[Domain, ...] = (
         azimuth=(0.15, 0.65),
         azimuth_by_clip=0.1,
         elevation=(-0.1, 0.2),
-        shake=0.012,
+        shake=0.006,
         noise=1.5,
         resolution_px=2.0,
         drop_per_s=0.3,
@@ -144,6 +151,7 @@ DOMAIN_TABLE: tuple[Domain, ...] = (
         "emotion",
         standing=0.35,
         rests=(("lap", 0.4), ("belly", 0.3), ("front", 0.15), ("thigh", 0.15)),
+        standing_rests=_STANDING_RESTS,
         lean=(0.08, 0.1),
         chin=(0.0, 0.12),
         amplitude=0.9,
@@ -233,14 +241,10 @@ def draw_setting(domain: Domain, rng: np.random.Generator, obliqueness: float = 
 
 
 def draw_rest(domain: Domain, posture: Posture, rng: np.random.Generator) -> str:
-    """A place for a resting hand; people who stand do not lay it on a leg."""
-    places = [name for name, _ in domain.rests]
-    weights = np.array([weight for _, weight in domain.rests])
-    if posture == "standing" and domain.standing < 0.9:
-        places, weights = ["side", "belly", "front"], np.array([0.5, 0.3, 0.2])
-    elif posture == "seated" and domain.standing >= 0.9:
-        places, weights = [name for name, _ in _SEATED_RESTS], np.array([w for _, w in _SEATED_RESTS])
-    return str(places[int(rng.choice(len(places), p=weights / weights.sum()))])
+    """A place for a resting hand."""
+    rests = domain.standing_rests if posture == "standing" else domain.rests
+    weights = np.array([weight for _, weight in rests])
+    return rests[int(rng.choice(len(rests), p=weights / weights.sum()))][0]
 
 
 def clip_camera(
