@@ -42,6 +42,7 @@ SETTINGS = (INDUCTIVE, STATISTICS, PRIOR, PSEUDO, EVERYTHING)
 
 _SOURCE_A_CLASS = 20  # source clips of a class whose features heads see
 _PSEUDO_A_CLASS = 20  # pseudo-labelled clips of a class, at most
+_PRIOR_CLIPS = 0.5  # clips of the known frequencies for each target clip: wrong predictions look like a shift
 _WITHOUT_SHOTS = HeadSettings(temperatures=(0.1,), trusts=(1.0,))  # pseudo-labels alone cannot choose
 _TUNING = {"light_fine_tuning": LIGHT, "full_fine_tuning": FULL}
 
@@ -135,7 +136,7 @@ class Adapter:
             log_probs, prior = self._headed(seen, drawn, method, pseudo)
         probabilities = np.exp(log_softmax(log_probs, axis=1))
         if setting in (PRIOR, EVERYTHING):
-            found = estimate_prior(probabilities, prior, smoothing=len(prior))
+            found = estimate_prior(probabilities, prior, _PRIOR_CLIPS * len(probabilities))
             probabilities = adjusted(probabilities, prior, found.prior)
         recipe = self.run.recipe
         told = f"{method}, K {shots}" if shots else method
