@@ -135,7 +135,7 @@ def tempered(probabilities: NDArray[np.floating], temperature: float) -> Floats:
     return scaled
 
 
-def class_prior(counts: NDArray[np.integer] | Floats) -> Floats:
+def class_prior(counts: NDArray[np.integer] | NDArray[np.floating]) -> Floats:
     """(A,) shares of clips of each class.
 
     Raises:
