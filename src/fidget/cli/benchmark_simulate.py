@@ -58,6 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Simulate; returns the exit status."""
     import sys
+    from pathlib import Path
 
     from fidget.benchmark.simulator.clip import SimulationSettings
     from fidget.benchmark.simulator.simulate import simulate
@@ -69,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--workers: expected at least 1, got {workers}")
     if not 0 < args.scale <= 100:
         raise UsageError(f"--scale: expected a number above 0 and up to 100, such as 0.05, got {args.scale}")
+    if Path(args.output).exists() and not Path(args.output).is_dir():
+        raise UsageError(f"-o {args.output}: expected a directory, or a new name for one; this is a file")
     if args.seed < 0:
         raise UsageError(f"--seed: expected a whole number from 0, got {args.seed}")
     try:

@@ -272,6 +272,12 @@ def test_wrong_usage_is_named(words: list[str], problem: str, tmp_path: Path) ->
     assert not (tmp_path / "poses").exists()
 
 
+def test_a_file_in_the_way_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "poses").write_text("")
+    with pytest.raises(UsageError, match="this is a file"):
+        run("-o", str(tmp_path / "poses"))
+
+
 def test_the_command_prints_what_it_made(tiny: Path, capsys: pytest.CaptureFixture) -> None:
     assert run("-o", str(tiny), "--scale", str(TINY), "--seed", "1") == 0
     shown = capsys.readouterr()
