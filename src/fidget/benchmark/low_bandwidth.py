@@ -35,6 +35,7 @@ _SELDOM_S = 3600.0
 _LADDER = (
     Economy(zstd_level=15),
     Economy(steps_across=1024, score_levels=64, boxes=False, zstd_level=15),
+    Economy("", 0, 0, 512, 16, 0, False, 15),
     Economy("main", 0, 0, 512, 16, 0, False, 15),
     Economy("main", 15, 0, 512, 16, 0, False, 15),
     Economy("main", 15, 0, 256, 16, 0, False, 15),
@@ -51,7 +52,7 @@ _LADDER = (
     Economy("body", 2, 0, 16, 2, 1, False, 15),
     Economy("arms", 2, 0, 16, 2, 1, False, 15),
 )
-PROFILES = {"low-bandwidth": _LADDER[5]}
+PROFILES = {"low-bandwidth": Economy("main", 10, 0, 256, 16, 0, False, 15)}
 
 
 class BudgetError(ValueError):
@@ -103,18 +104,20 @@ class Shrunk:
         before: what the cache cost that it was made of.
         after: what it costs.
         layout: name of its joint layout.
+        simulated: whether the cache says that a simulator made it.
     """
 
     economy: Economy
     before: Weight
     after: Weight
     layout: str
+    simulated: bool
 
     def lines(self) -> tuple[str, ...]:
         """What was done and what it saves."""
         share = 100 * self.after.bytes / max(self.before.bytes, 1)
         lines = [
-            f"settings: {self.economy.told()} ({self.layout})",
+            f"settings: {self.economy.told()} ({self.layout}{', simulated' if self.simulated else ''})",
             f"before: {self.before.told()}",
             f"after: {self.after.told()}; {share:.1f} % of the cache",
         ]
@@ -213,7 +216,8 @@ def shrink(poses: Path, out: Path, economy: Economy) -> Shrunk:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    return Shrunk(economy, weigh(poses), after, layout.name)
+    simulated = str(cache.metadata.settings.get("simulated")).lower() == "true"
+    return Shrunk(economy, weigh(poses), after, layout.name, simulated)
 
 
 def for_budget(poses: Path, out: Path, bytes_per_clip: float) -> Shrunk:
@@ -232,6 +236,8 @@ def for_budget(poses: Path, out: Path, bytes_per_clip: float) -> Shrunk:
     _expect_free(poses, out)
     rungs = ladder(cache.layout)
     sample = _sample(cache)
+    if not sample:
+        raise ValueError(f"{poses}: expected clips to make small, the cache holds none")
     whole = len(sample) == sum(len(shard.clip_ids) for shard in cache.shards)
     low, high = 0, len(rungs)  # the first that fits lies in low..high; sizes fall along the ladder
     while low < high:

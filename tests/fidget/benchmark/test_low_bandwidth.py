@@ -112,6 +112,18 @@ def test_round_trip_within_the_stated_step(cache: Path, tmp_path: Path, economy:
     assert made.before.clips == made.after.clips == CLIPS
 
 
+def test_no_clips_and_simulated_ones(tmp_path: Path) -> None:
+    with CacheWriter(tmp_path / "empty", CacheMetadata("coco17")):
+        pass
+    with pytest.raises(ValueError, match="the cache holds none"):
+        for_budget(tmp_path / "empty", tmp_path / "small", 4096)
+    clip = make_clip("a", np.random.default_rng(8), 1, 9)
+    for number, made in enumerate(("true", None)):
+        poses = write(tmp_path / f"poses{number}", [clip], simulated=made)
+        lines = shrink(poses, tmp_path / f"small{number}", Economy()).lines()
+        assert ("simulated" in lines[0]) == (made is not None)
+
+
 def test_many_clips_share_a_row_group(tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
     clips = [make_clip(f"{n}", rng, 1, 9) for n in range(70)]
@@ -166,7 +178,7 @@ def test_skeletons_in_space(tmp_path: Path) -> None:
 
 def test_sizes_fall_along_the_ladder(cache: Path, tmp_path: Path) -> None:
     rungs = ladder(WHOLE)
-    assert rungs[2].joints == "micro44" and len(rungs) > 10
+    assert rungs[3].joints == "micro44" and len(rungs) > 10
     chosen = rungs[::3]
     sizes = [shrink(cache, tmp_path / str(n), rung).after.bytes for n, rung in enumerate(chosen)]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] > 10 * sizes[-1]
