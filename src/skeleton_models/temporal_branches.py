@@ -13,7 +13,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from skeleton_models.temporal_convolution import merged_batch_norm, merged_pointwise
+from skeleton_models.temporal_convolution import (
+    convolve_over_time,
+    merged_batch_norm,
+    merged_pointwise,
+)
 
 
 class TemporalBranches(nn.Module):
@@ -48,6 +52,6 @@ class TemporalBranches(nn.Module):
         """(P, C, T, V) to (P, C', ceil(T / stride), V)."""
         narrow = torch.relu(merged_pointwise(x, list(self.reduce), list(self.reduce_bn)))
         *parts, pooled = torch.split(narrow, self.width, 1)
-        outputs = [conv(part) for conv, part in zip(self.dilated, parts, strict=True)]
+        outputs = [convolve_over_time(conv, part) for conv, part in zip(self.dilated, parts, strict=True)]
         joined = torch.cat([*outputs, self.pool(pooled), self.pointwise(x)], 1)
         return merged_batch_norm(joined, list(self.join_bn))
