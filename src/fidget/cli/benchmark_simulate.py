@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fidget.benchmark.simulator.simulate import Simulated
+    from fidget.cli.ticker import Ticker
 
 _EPILOG = """\
 examples:
@@ -57,12 +58,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate; returns the exit status."""
-    import sys
     from pathlib import Path
 
     from fidget.benchmark.simulator.clip import SimulationSettings
     from fidget.benchmark.simulator.simulate import simulate
-    from fidget.cli.ticker import Ticker
     from fidget.cli.usage import UsageError
 
     workers = _cores() if args.workers is None else args.workers
@@ -79,22 +78,42 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         name, _, problem = str(error).partition(":")
         raise UsageError(f"--{name.replace('_', '-')}:{problem}") from None
-    tickers: list[Ticker] = []
-
-    def on_start(to_make: int, there: int) -> None:
-        known = f", {there:,} are there already" if there else ""
-        print(f"simulated MMA-82 -> {args.output}: {to_make:,} clips to make{known}", file=sys.stderr)
-        tickers.append(Ticker(to_make))
-
+    progress = _Progress(args.output)
     try:
-        made = simulate(
-            args.output, args.scale, args.seed, workers, settings, on_start, lambda: tickers[0].step()
-        )
+        made = simulate(args.output, args.scale, args.seed, workers, settings, progress.start, progress.step)
     finally:
-        for ticker in tickers:
-            ticker.close()
+        progress.close()
     _report(made, args.json)
     return 0
+
+
+class _Progress:
+    """Says what is to do, then where it stands; the clock runs from the first clip, not from a cold start."""
+
+    def __init__(self, output: str) -> None:
+        self._output, self._clips = output, 0
+        self._ticker: Ticker | None = None
+
+    def start(self, to_make: int, there: int) -> None:
+        """Before the first clip."""
+        import sys
+
+        known = f", {there:,} are there already" if there else ""
+        print(f"simulated MMA-82 -> {self._output}: {to_make:,} clips to make{known}", file=sys.stderr)
+        self._clips = to_make
+
+    def step(self) -> None:
+        """After each clip."""
+        from fidget.cli.ticker import Ticker
+
+        if self._ticker is None:
+            self._ticker = Ticker(self._clips)
+        self._ticker.step()
+
+    def close(self) -> None:
+        """Clear the live line."""
+        if self._ticker is not None:
+            self._ticker.close()
 
 
 def _cores() -> int:
