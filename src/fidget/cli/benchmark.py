@@ -17,7 +17,7 @@ VERBS = {
     "run": "train what is missing, measure, and write the report",
     "table": "the paper's tables, with published values beside ours",
     "audit": "counts of a data set, and what is wrong with it",
-    "simulate": "a made-up data set like MMA-82, as a pose cache",
+    "simulate": "make a simulated MMA-82: poses and labels",
 }
 
 
