@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fidget.benchmark.benchmark_directory import BenchmarkDirectory
 from fidget.benchmark.cell import Cell, write_cell
 from fidget.benchmark.cell_jobs import Job, Shrinking, Work, make_do
+from fidget.benchmark.methods import Method
 from fidget.benchmark.plan import Plan, PlannedCell, Training
 from fidget.benchmark.workers import Outcome, cores, one_by_one, room_for, side_by_side
 from fidget.training.progress import clock
@@ -87,7 +88,9 @@ def run_cells(plan: Plan, work: Work, jobs: int = 0, say: Callable[[str], None] 
     if not missing:
         say(f"all {len(plan.cells):,} cells are there")
         return [cell for cell in found.values() if cell is not None]
-    processes = jobs or _room(work, len(todo.ready) if len(todo.ready) > 1 else len(missing))
+    processes = jobs or room(
+        work.device, work.methods, len(todo.ready) if len(todo.ready) > 1 else len(missing)
+    )
     say(
         f"{len(missing):,} of {len(plan.cells):,} cells to do, "
         f"{sum(isinstance(job, Training) for job in _all(todo)):,} networks to train, "
@@ -122,12 +125,13 @@ def _outcomes(work: Work, ready: deque[Job], processes: int, say: Callable[[str]
     return side_by_side(make_do, work, ready, processes, threads, say)
 
 
-def _room(work: Work, jobs: int) -> int:
+def room(device: str, methods: Sequence[Method], jobs: int) -> int:
+    """Processes that so many jobs of some methods have room for; on a GPU one."""
     import torch
 
-    if work.device == "cuda" or (work.device == "auto" and torch.cuda.is_available()):
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
         return 1
-    threads = max(method.recipe("", 0).train.threads for method in work.methods)
+    threads = max(method.recipe("", 0).train.threads for method in methods)
     return room_for(jobs, threads)
 
 
@@ -143,7 +147,7 @@ def _todo(missing: list[PlannedCell], at: BenchmarkDirectory) -> _Todo:
     shrinkings = {budget: Shrinking(budget) for budget in budgets if not _is_cache(at.small_poses(budget))}
     for shrinking in shrinkings.values():
         todo.add(shrinking, ())
-    to_train = [training for training in trainings if not _is_trained(at.path / training.path)]
+    to_train = [training for training in trainings if not is_trained(at.path / training.path)]
     for training in to_train:
         todo.add(training, [shrinkings[training.budget_kib]] if training.budget_kib in shrinkings else ())
     for cell in missing:
@@ -151,7 +155,7 @@ def _todo(missing: list[PlannedCell], at: BenchmarkDirectory) -> _Todo:
     return todo
 
 
-def _is_trained(run: Path) -> bool:
+def is_trained(run: Path) -> bool:
     """Whether a run has been measured, which is the last thing it does."""
     return all((run / name).is_file() for name in ("summary.json", "checkpoints/selected.pt", "recipe.toml"))
 

@@ -15,6 +15,7 @@ from protocols.label_tree import LabelTree
 from protocols.scores import ScoreFile, read_scores
 
 Floats = NDArray[np.float64]
+Moves = tuple[list[NDArray[np.int64]], NDArray[np.int64] | None]
 
 
 @dataclass(frozen=True)
@@ -127,22 +128,26 @@ def _drawn(
             total[name] += found[name] / len(scores)
     rng = np.random.default_rng(1)
     moves = [
-        _moves([cell.seed for cell in cells], rng, samples),
-        _moves([cell.draw for cell in cells], rng, samples),
+        draw_moves([cell.seed for cell in cells], rng, samples),
+        draw_moves([cell.draw for cell in cells], rng, samples),
     ]
     for name in names:
-        values = np.array([cell.measures[name] for cell in cells])
-        for groups, drawn in moves:
-            if drawn is not None:
-                effects = np.array([values[rows].mean() for rows in groups]) - values.mean()
-                # Means of n drawn values spread too little, by (n - 1) / n.
-                total[name] += effects[drawn].mean(axis=1) * np.sqrt(len(groups) / (len(groups) - 1))
+        total[name] += moved(np.array([cell.measures[name] for cell in cells]), moves)
     return {name: np.clip(drawn, 0, 1) for name, drawn in total.items()}
 
 
-def _moves(
-    of_cell: Sequence[int], rng: np.random.Generator, samples: int
-) -> tuple[list[NDArray[np.int64]], NDArray[np.int64] | None]:
+def moved(values: Floats, moves: Sequence[Moves]) -> Floats | float:
+    """(S,) how far the mean of (cells,) values moves as drawn seeds and draws move it; 0 of one alone."""
+    total: Floats | float = 0.0
+    for groups, drawn in moves:
+        if drawn is not None:
+            effects = np.array([values[rows].mean() for rows in groups]) - values.mean()
+            # Means of n drawn values spread too little, by (n - 1) / n.
+            total += effects[drawn].mean(axis=1) * np.sqrt(len(groups) / (len(groups) - 1))
+    return total
+
+
+def draw_moves(of_cell: Sequence[int], rng: np.random.Generator, samples: int) -> Moves:
     """The cells of each seed (or draw), and (S, n) which of the n are drawn; None of one alone."""
     numbers = np.array(of_cell)
     groups = [np.flatnonzero(numbers == number) for number in np.unique(numbers)]

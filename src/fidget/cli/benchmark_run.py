@@ -6,16 +6,21 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from fidget.cli.benchmark_arguments import (
+    columns_given,
+    data_given,
+    name_failures,
+    names_given,
+    numbers_given,
+    say,
+)
 
+if TYPE_CHECKING:
     from fidget.benchmark.benchmark_directory import Contents
-    from fidget.benchmark.cell import Cell
     from fidget.benchmark.cell_jobs import Work
     from fidget.benchmark.methods import Method
     from fidget.benchmark.plan import Choices, Plan
     from protocols.clip_table import ClipTable
-    from protocols.column_map import ColumnMap
     from protocols.task import Task
 
 _EPILOG = """\
@@ -99,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
     benchmark = benchmark_named(args.benchmark)
     choices = _choices(args)
-    columns = _columns(args.columns)
+    columns = columns_given(args.columns)
     if not args.method:
         raise UsageError("name a recipe with --method; fidget train --list shows those that are shipped")
     try:
@@ -107,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from error
     output = args.output or default_directory(benchmark)
-    poses, table = _data(args, benchmark, columns, output)
+    poses, table = data_given(args, benchmark, columns, output)
     tasks, plan = _plan(args, benchmark, table, methods, choices)
     return _do(args, _work(args, output, poses, table, tasks, methods), plan, benchmark, table)
 
@@ -122,67 +127,16 @@ def _choices(args: argparse.Namespace) -> Choices:
             f"--jobs and --samples are 0 or more, got {args.jobs} and {args.samples}; "
             f"--draws is 1 or more, got {args.draws}"
         )
-    budgets = () if args.budget_kib is None else _numbers("--budget-kib", args.budget_kib, float)
+    budgets = () if args.budget_kib is None else numbers_given("--budget-kib", args.budget_kib, float)
     if any(not 0 < budget < 2**20 for budget in budgets):
         raise UsageError(f"--budget-kib takes numbers above 0, got {args.budget_kib}")
     return Choices(
-        tuple(int(seed) for seed in _numbers("--seeds", args.seeds, int)),
+        tuple(int(seed) for seed in numbers_given("--seeds", args.seeds, int)),
         args.draws,
-        _names("--adaptations", args.adaptations, ADAPTATIONS),
-        _names("--settings", args.settings, SETTINGS),
+        names_given("--adaptations", args.adaptations, ADAPTATIONS),
+        names_given("--settings", args.settings, SETTINGS),
         tuple(float(budget) for budget in budgets),
     )
-
-
-def _numbers(option: str, text: str, kind: type[int] | type[float]) -> tuple[float, ...]:
-    """Numbers between commas, each once and not negative."""
-    from fidget.cli.usage import UsageError
-
-    try:
-        found = tuple(kind(part) for part in text.split(","))
-    except ValueError:
-        found = (-1,)
-    if not all(number >= 0 for number in found) or len(set(found)) < len(found):
-        raise UsageError(f"{option} takes numbers of 0 or more between commas, each once, got {text!r}")
-    return found
-
-
-def _names(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
-    """Known names between commas, in their own order, or `all` of them."""
-    import difflib
-
-    from fidget.cli.usage import UsageError
-
-    asked = list(known) if text == "all" else text.split(",")
-    for name in asked:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UsageError(f"{option}: no {name!r}: {hint}expected all, or some of {', '.join(known)}")
-    return tuple(name for name in known if name in asked)
-
-
-def _columns(texts: Sequence[str]) -> ColumnMap | None:
-    from fidget.cli.usage import UsageError
-    from protocols.column_map import parse_columns
-
-    try:
-        return parse_columns(",".join(texts)) if texts else None
-    except ValueError as error:
-        raise UsageError(f"--columns: {error}") from error
-
-
-def _data(
-    args: argparse.Namespace, benchmark: str, columns: ColumnMap | None, output: Path
-) -> tuple[Path, ClipTable]:
-    """The cache, here, and its labelled clips."""
-    from fidget.benchmark.labelled_poses import labelled_clips
-    from fidget.cli.usage import UsageError
-
-    try:
-        return labelled_clips(benchmark, args.poses, args.labels, columns, output / "poses", _say)
-    except FileNotFoundError as error:
-        raise UsageError(str(error)) from error
 
 
 def _plan(
@@ -192,7 +146,7 @@ def _plan(
     from fidget.cli.usage import UsageError
     from protocols.benchmarks import DOMAINS, make_tasks
 
-    shots = () if args.shots == "none" else tuple(int(k) for k in _numbers("--shots", args.shots, int))
+    shots = () if args.shots == "none" else tuple(int(k) for k in numbers_given("--shots", args.shots, int))
     targets = None if args.targets is None else args.targets.split(",")
     named = args.source is not None or targets is not None or 0 in shots
     try:
@@ -243,8 +197,8 @@ def _do(args: argparse.Namespace, work: Work, plan: Plan, benchmark: str, table:
     lock = at.prepare(_contents(work, benchmark, table))
     try:
         if work.simulated:
-            _say("the clips are simulated: so are all results")
-        cells = run_cells(plan, work, args.jobs, _say)
+            say("the clips are simulated: so are all results")
+        cells = run_cells(plan, work, args.jobs, say)
         every = at.cells()
         tables = paper_tables(benchmark, every, work.directory, args.samples)
         write_benchmark_page(work.directory, tables, every, work.poses, at.report)
@@ -253,23 +207,4 @@ def _do(args: argparse.Namespace, work: Work, plan: Plan, benchmark: str, table:
     print()
     print("\n".join(markdown(one) for one in tables))
     print(f"report: {at.report}")
-    return _failures(cells)
-
-
-def _failures(cells: Sequence[Cell]) -> int:
-    """Name what failed; the exit status."""
-    import sys
-
-    failed = [cell for cell in cells if cell.status != "done"]
-    reasons: dict[str, list[Cell]] = {}
-    for cell in failed:
-        reasons.setdefault(cell.error, []).append(cell)
-    for error, them in reasons.items():
-        first = f"{them[0].task}, {them[0].method}, seed {them[0].seed}"
-        more = f" and {len(them) - 1} more cells" if len(them) > 1 else ""
-        print(f"fidget: failed: {first}{more}: {error}", file=sys.stderr)
-    return 1 if failed else 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+    return name_failures(cells)
