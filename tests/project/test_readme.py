@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = README.split("## Train a skeleton network\n")[1].split("\n## ")[0]
+BENCHMARKS = README.split("## Compare numbers\n")[1].split("\n## ")[0]
 
 
 def shell_lines(text: str) -> list[str]:
@@ -41,7 +42,7 @@ def test_the_readme_commands_run_in_their_order(tmp_path: Path) -> None:
     shutil.copy(clip, tmp_path / "videos")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     here = {"cwd": tmp_path, "env": os.environ | {"PATH": path}}
-    lines = shell_lines(README.replace(TRAINING, ""))
+    lines = shell_lines(README.replace(TRAINING, "").replace(BENCHMARKS, ""))
     assert any(line.startswith("extract-poses") for line in lines)
     for line in lines:
         done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, **here)
@@ -67,6 +68,20 @@ def small_nw_ucla(path: Path) -> None:
         names=np.array(names),
         class_names=np.array([f"action {number}" for number in range(10)]),
     )
+
+
+def test_the_readme_commands_of_benchmarks_run_in_their_order(tmp_path: Path) -> None:
+    """With fewer clips, one epoch and one shot."""
+    from fidget.cli.main import main
+
+    simulate, run, table = shell_lines(BENCHMARKS)
+    assert "--scale 0.05" in simulate
+    less = "--set train.epochs=1 --set train.warmup_epochs=0 --set eval.test_clips=1 --shots 1 --draws 2"
+    with contextlib.chdir(tmp_path):
+        assert main(shlex.split(simulate.replace("--scale 0.05", "--scale 0.002 --workers 1"))[1:]) == 0
+        assert main([*shlex.split(run)[1:], *less.split(), "--jobs", "1", "--device", "cpu"]) == 0
+        assert main(shlex.split(table)[1:]) == 0
+        assert (tmp_path / "sim" / "report.html").stat().st_size > 10_000
 
 
 def test_the_readme_commands_of_training_run_in_their_order(tmp_path: Path) -> None:
