@@ -83,6 +83,11 @@ validation part that recipes were chosen by is a plain fifth of each class, and 
 training clips.
 """
 
+_BENCHMARKS = """## Benchmarks
+
+Tables as `fidget benchmark table` prints them, of runs by the command above each.
+"""
+
 _SPEED = """## Speed
 
 One thread unless a row says so; ratios within one run of each benchmark. What misses its target says so.
@@ -109,6 +114,9 @@ def page() -> str:
         parts += _more_of_nw_ucla()
     if jhmdb:
         parts += [_JHMDB, "\n".join(_accuracy(jhmdb, "")) + "\n"]
+    tables = sorted((ROOT / "results" / "benchmarks").glob("*.md"))
+    if tables:
+        parts += [_BENCHMARKS, *(path.read_text(encoding="utf-8") for path in tables)]
     parts.append(_SPEED)
     for name, title in _SPEED_TABLES.items():
         rows = _read(ROOT / "benchmarks" / "results" / f"{name}.csv")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.skeletons import PLANS, ROOT, SEEDS, Job, commit, finished_runs, import_skeletons, train_all
 
-BASE = ("train.epochs=60", 'input.streams=["joint"]', "input.separate=false")
+BASE = ("train.epochs=30", 'input.streams=["joint"]', "input.separate=false")
 TRIALS: dict[str, tuple[str, ...]] = {
     "the view turned by up to 30 degrees, not 60": ("augment.yaw_deg=30",),
     "the view turned by up to 120 degrees": ("augment.yaw_deg=120",),
@@ -37,14 +37,14 @@ TRIALS: dict[str, tuple[str, ...]] = {
     "64 frames, not 32": ("input.frames=64", "model.options={frames=64}"),
     "no label smoothing": ("loss.label_smoothing=0",),
     "bones instead of joints": ('input.streams=["bone"]',),
-    "150 epochs, not 60": ("train.epochs=150",),
+    "90 epochs, not 30": ("train.epochs=90",),
 }  # fmt: skip
 
 
 def jobs() -> dict[str, list[Job]]:
     """Name -> its trainings."""
     base = Job("nw_ucla_views_cleaned", "nw_ucla_ddnet", 1, BASE, "base")
-    found = {"base: DD-Net, joints, 60 epochs": [replace(base, seed=seed) for seed in SEEDS]}
+    found = {"base: DD-Net, joints, 30 epochs": [replace(base, seed=seed) for seed in SEEDS]}
     for number, (name, changes) in enumerate(TRIALS.items()):
         found[name] = [replace(base, overrides=(*BASE, *changes), tag=f"trial{number:02d}")]
     return found
