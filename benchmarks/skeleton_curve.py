@@ -32,7 +32,7 @@ from benchmarks.skeletons import (
 from protocols.scores import ScoreFile, fuse, read_scores
 
 RECIPE = "nw_ucla_ddnet"
-EPOCHS = (10, 30, 60, 120)
+EPOCHS = (10, 40, 120)
 TARGET_PERCENT, TARGET_MINUTES = 93.0, 15.0
 
 
