@@ -185,40 +185,79 @@ def generalised_measures(scores: ScoreFile, split: SeenUnseen) -> dict[str, floa
     Raises:
         ValueError: scores of another tree, without labels, or without clips of one kind.
     """
-    labels = _expect(scores, split)
-    is_unseen = np.isin(labels, split.unseen)
-    if is_unseen.all() or not is_unseen.any():
-        raise ValueError(
-            f"expected clips of seen and of unseen classes, got {int((~is_unseen).sum())} and "
-            f"{int(is_unseen.sum())}"
-        )
-    logs = np.log(np.maximum(scores.scores.astype(np.float64), _SMALLEST))
-    seen, unseen = np.array(split.seen), np.array(split.unseen)
-    best_seen, best_unseen = logs[:, seen].argmax(axis=1), logs[:, unseen].argmax(axis=1)
-    rows = np.arange(len(labels))
-    margin = (
-        logs[rows, seen[best_seen]] - logs[rows, unseen[best_unseen]]
-    )  # above 0: a seen class is the answer
-    # A clip's share of its kind's mean class accuracy.
-    sizes = np.bincount(labels, minlength=len(split.tree.actions))
-    kinds = [int((sizes[list(split.seen)] > 0).sum()), int((sizes[list(split.unseen)] > 0).sum())]
-    share = 1 / (sizes[labels] * np.where(is_unseen, kinds[1], kinds[0]))
-    right_seen = share * (~is_unseen & (seen[best_seen] == labels))
-    right_unseen = share * (is_unseen & (unseen[best_unseen] == labels))
-    answers = np.where(margin > 0, seen[best_seen], unseen[best_unseen])
-    accuracy = [float((share * (answers == labels))[kind].sum()) for kind in (~is_unseen, is_unseen)]
-    total = accuracy[0] + accuracy[1]
-    # With a growing penalty the clips change over to unseen classes in the order of their margins.
-    _, step = np.unique(margin, return_inverse=True)
-    gained = np.append(0, np.cumsum(np.bincount(step, right_unseen)))
-    left = right_seen.sum() - np.append(0, np.cumsum(np.bincount(step, right_seen)))
-    area = float((np.diff(gained) * (left[1:] + left[:-1]) / 2).sum())
-    return {
-        "generalised/seen": accuracy[0],
-        "generalised/unseen": accuracy[1],
-        "generalised/harmonic": 2 * accuracy[0] * accuracy[1] / total if total else 0.0,
-        "generalised/area": area,
-    }
+    return _Answers(scores, split).measures(np.ones(len(scores), np.int64))
+
+
+def drawn_generalised_measures(
+    scores: ScoreFile, split: SeenUnseen, rng: np.random.Generator, draws: int = 1000
+) -> dict[str, Floats]:
+    """The measures of `generalised_measures` of clips drawn anew with replacement, (D,) each.
+
+    Clips of seen and of unseen classes are drawn apart: how many there are of each is the protocol's choice.
+
+    Args:
+        scores: as in `generalised_measures`.
+        split: seen and unseen classes.
+        rng: source of the draws.
+        draws: D.
+
+    Raises:
+        ValueError: as `generalised_measures`; no draws.
+    """
+    if draws < 1:
+        raise ValueError(f"expected at least 1 draw, got {draws}")
+    answers = _Answers(scores, split)
+    kinds = [np.flatnonzero(answers.is_unseen == unseen) for unseen in (False, True)]
+    found: list[dict[str, float]] = []
+    for _ in range(draws):
+        drawn = np.concatenate([rows[rng.integers(len(rows), size=len(rows))] for rows in kinds])
+        found.append(answers.measures(np.bincount(drawn, minlength=len(scores))))
+    return {name: np.array([one[name] for one in found]) for name in found[0]}
+
+
+class _Answers:
+    """What every clip would be taken for among seen and among unseen classes, and which of both is surer."""
+
+    def __init__(self, scores: ScoreFile, split: SeenUnseen) -> None:
+        labels = _expect(scores, split)
+        is_unseen: NDArray[np.bool_] = np.isin(labels, split.unseen)
+        if is_unseen.all() or not is_unseen.any():
+            raise ValueError(
+                f"expected clips of seen and of unseen classes, got {int((~is_unseen).sum())} and "
+                f"{int(is_unseen.sum())}"
+            )
+        logs = np.log(np.maximum(scores.scores.astype(np.float64), _SMALLEST))
+        seen, unseen = np.array(split.seen), np.array(split.unseen)
+        rows, own = np.arange(len(labels)), [logs[:, seen], logs[:, unseen]]
+        best = [one.argmax(axis=1) for one in own]
+        margin = own[0][rows, best[0]] - own[1][rows, best[1]]  # above 0: a seen class is the answer
+        self.is_unseen = is_unseen
+        self._labels, self._classes = labels, len(split.tree.actions)
+        self._seen, self._unseen = seen, unseen
+        self._right_seen = ~is_unseen & (seen[best[0]] == labels)
+        self._right_unseen = is_unseen & (unseen[best[1]] == labels)
+        self._is_answer_seen = margin > 0
+        self._step = np.unique(margin, return_inverse=True)[1].reshape(-1)
+
+    def measures(self, times: Labels) -> dict[str, float]:
+        """As `generalised_measures`, where each clip is there (N,) times; one of each kind at least."""
+        # A clip's share of its kind's mean class accuracy.
+        sizes = np.bincount(self._labels, times, minlength=self._classes)
+        kinds = [int((sizes[kind] > 0).sum()) for kind in (self._seen, self._unseen)]
+        of_label = np.maximum(sizes[self._labels], 1)
+        share = times / (of_label * np.where(self.is_unseen, kinds[1], kinds[0]))
+        right_seen, right_unseen = share * self._right_seen, share * self._right_unseen
+        seen = float(right_seen[self._is_answer_seen].sum())
+        unseen = float(right_unseen[~self._is_answer_seen].sum())
+        # With a growing penalty the clips change over to unseen classes in the order of their margins.
+        gained = np.append(0, np.cumsum(np.bincount(self._step, right_unseen)))
+        left = right_seen.sum() - np.append(0, np.cumsum(np.bincount(self._step, right_seen)))
+        return {
+            "generalised/seen": seen,
+            "generalised/unseen": unseen,
+            "generalised/harmonic": 2 * seen * unseen / (seen + unseen) if seen + unseen else 0.0,
+            "generalised/area": float((np.diff(gained) * (left[1:] + left[:-1]) / 2).sum()),
+        }
 
 
 def _expect(scores: ScoreFile, split: SeenUnseen) -> Labels:

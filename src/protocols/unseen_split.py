@@ -68,13 +68,16 @@ def unseen_named(tree: LabelTree, names: Collection[str]) -> SeenUnseen:
     return SeenUnseen(tree, tuple(index for index, name in enumerate(tree.actions) if name in names))
 
 
-def draw_unseen(tree: LabelTree, count: int, rng: np.random.Generator) -> SeenUnseen:
+def draw_unseen(
+    tree: LabelTree, count: int, rng: np.random.Generator, among: Collection[int] | None = None
+) -> SeenUnseen:
     """A split at random, in which every body group keeps a seen class.
 
     Args:
         tree: all classes.
         count: unseen ones.
         rng: source of the draw.
+        among: indices of those that may be drawn; all if None.
 
     Raises:
         ValueError: too many, or none.
@@ -82,7 +85,9 @@ def draw_unseen(tree: LabelTree, count: int, rng: np.random.Generator) -> SeenUn
     classes = len(tree.actions)
     group_of = np.array(tree.group_of if tree.groups else [0] * classes)
     left = np.bincount(group_of)
-    most = int((left - 1).sum())
+    may = np.zeros(classes, bool)
+    may[list(range(classes) if among is None else among)] = True
+    most = int(np.minimum(left - 1, np.bincount(group_of[may], minlength=len(left))).sum())
     if not 1 <= count <= most:
         raise ValueError(
             f"expected 1..{most} unseen classes of {tree.name}, so that every body group keeps a seen one, "
@@ -90,7 +95,7 @@ def draw_unseen(tree: LabelTree, count: int, rng: np.random.Generator) -> SeenUn
         )
     unseen: list[int] = []
     for index in rng.permutation(classes).tolist():
-        if len(unseen) < count and left[group_of[index]] > 1:
+        if len(unseen) < count and may[index] and left[group_of[index]] > 1:
             unseen.append(index)
             left[group_of[index]] -= 1
     return SeenUnseen(tree, tuple(sorted(unseen)))

@@ -16,6 +16,7 @@ from protocols.trees import tree as named_tree
 from protocols.unseen_classes import (
     conse_places,
     cosines,
+    drawn_generalised_measures,
     feature_places,
     fit_feature_map,
     generalised_measures,
@@ -287,3 +288,30 @@ def test_the_vectors_of_ma52(shared_dir):
         found.append(measures_of(pure_zero_shot(scores, split, vectors)))
     assert np.mean([one["action/top1"] for one in found]) > 2 / 12
     assert np.mean([one["body/top1"] for one in found]) > 0.5
+
+
+def test_drawn_measures_are_those_of_drawn_clips():
+    rng = np.random.default_rng(3)
+    scores = rng.dirichlet(np.ones(4), 40)
+    labels = np.arange(40) % 4
+    scores[np.arange(40), labels] += 0.3
+    general = of_scores(scores / scores.sum(axis=1, keepdims=True), labels)
+    found = drawn_generalised_measures(general, SPLIT, np.random.default_rng(7), draws=5)
+    again = np.random.default_rng(7)
+    kinds = [np.flatnonzero(np.isin(labels, own)) for own in ((0, 1), (2, 3))]
+    for draw in range(5):
+        rows = np.concatenate([kind[again.integers(len(kind), size=len(kind))] for kind in kinds])
+        drawn = generalised_measures(of_scores(general.scores[rows], labels[rows]), SPLIT)
+        assert {name: values[draw] for name, values in found.items()} == pytest.approx(drawn)
+    assert found["generalised/harmonic"].std() > 0
+    with pytest.raises(ValueError, match="at least 1 draw, got 0"):
+        drawn_generalised_measures(general, SPLIT, rng, draws=0)
+
+
+def test_only_some_classes_may_be_drawn():
+    tree = LabelTree("demo", tuple("abcdef"), ("x", "y"), (0, 0, 0, 1, 1, 1))
+    drawn = [draw_unseen(tree, 2, np.random.default_rng(seed), (0, 2, 4)).unseen for seed in range(30)]
+    assert {index for one in drawn for index in one} == {0, 2, 4}
+    assert draw_unseen(tree, 3, np.random.default_rng(0), (0, 2, 4)).unseen == (0, 2, 4)
+    with pytest.raises(ValueError, match=r"expected 1..3 unseen classes of demo"):
+        draw_unseen(tree, 4, np.random.default_rng(0), (0, 2, 4))

@@ -17,6 +17,7 @@ VERBS = {
     "run": "train what is missing, measure, and write the report",
     "table": "the paper's tables, with published values beside ours",
     "audit": "counts of a data set, and what is wrong with it",
+    "unseen": "recognise classes that were never trained, by their names",
     "simulate": "make a simulated MMA-82: poses and labels",
 }
 
