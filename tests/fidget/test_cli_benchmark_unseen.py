@@ -101,7 +101,8 @@ def test_the_same_command_again_does_nothing_and_others_add(ran, here, capsys) -
     text = capsys.readouterr().out
     assert "0 of 2 networks to train or measure" in text
     assert "### Classes that were never trained: cache-labels\n" in text
-    assert "| 3 drawn of 6 |     2 |     1 | tiny   | ConSE       | words of names |" in text
+    assert "| 3 drawn of 6 | tiny   | ConSE       |     2 |     1 |  33.33 |" in text
+    assert "* vectors of all rows: words of names\n* penalty of seen classes, in all rows: 0\n" in text
     assert "(simulated" not in text
     assert (ran / "table.md").read_text() in text
     shutil.copytree(ran, here / "more")
@@ -112,6 +113,7 @@ def test_the_same_command_again_does_nothing_and_others_add(ran, here, capsys) -
         words = words.replace("-o out", "-o more")
         assert fidget(f"{words} --ways conse --vectors mine.{suffix}") == 0
         text = capsys.readouterr().out
+        assert "| ConSE       | mine " in text
         assert ": trained" not in text  # the networks are there
         assert f"vectors: mine.{suffix}, 6 of 4 numbers" in text
         assert ("'rubbing hands' first, 'touching knee' last" in text) == (suffix == "npy")

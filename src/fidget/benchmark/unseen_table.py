@@ -25,6 +25,7 @@ _COLUMNS = {
     "gen. area": "generalised/area",
 }
 _WAYS = {"conse": "ConSE", "feature_map": "feature map"}
+_SAME = {"vectors": "vectors of all rows", "penalty": "penalty of seen classes, in all rows"}
 _NAMED = 8
 _EXPLAINED = (
     "mean class, top-1: pure zero-shot, clips of unseen classes, only these to choose from; chance is for it",
@@ -54,12 +55,19 @@ def unseen_table(data: str, cells: Sequence[Cell], directory: Path, samples: int
             key = (facts["group"], cell.method, cell.adaptation, facts["vectors"], facts["seen_penalty"])
             rows.setdefault(key, []).append(cell)
     simulated = any(cell.simulated for cell in cells)
-    head = ("unseen", "draws", "seeds", "method", "way", "vectors", "penalty", "chance", *_COLUMNS, "alone")
+    head = ("unseen", "method", "way", "vectors", "penalty", "draws", "seeds", "chance", *_COLUMNS, "alone")
+    table = [_row(*key, own, directory, samples) for key, own in sorted(rows.items())]
+    notes = _notes(cells, samples)
+    shown = list(range(len(head)))
+    for column in (4, 3):  # where all rows say the same, a note says it
+        if len({row[column] for row in table}) == 1:
+            shown.remove(column)
+            notes.insert(0, f"{_SAME[head[column]]}: {table[0][column]}")
     return Table(
         f"Classes that were never trained: {data}" + (" (simulated data)" if simulated else ""),
-        head,
-        tuple(_row(*key, own, directory, samples) for key, own in sorted(rows.items())),
-        tuple(_notes(cells, samples)),
+        tuple(head[column] for column in shown),
+        tuple(tuple(row[column] for column in shown) for row in table),
+        tuple(notes),
         "per cent" + (", with 95 % intervals" if samples else ""),
     )
 
@@ -86,12 +94,12 @@ def _row(
     alone = 100 * float(np.mean([cell.measures["seen/mean_class"] for cell in cells]))
     return (
         f"{group} of {cells[0].facts['classes']}",
-        str(len({cell.draw for cell in cells})),
-        str(len({cell.seed for cell in cells})),
         method,
         _WAYS.get(way, way),
         vectors,
         f"{penalty:g}",
+        str(len({cell.draw for cell in cells})),
+        str(len({cell.seed for cell in cells})),
         f"{chance:.2f}",
         *told,
         f"{alone:.2f}",

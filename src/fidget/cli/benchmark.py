@@ -11,6 +11,7 @@ examples:
   fidget benchmark run mma82/cross-domain --poses simulated --method stgcnpp --seeds 0,1,2
   fidget benchmark table mma82/cross-domain
   fidget benchmark audit labels.csv --poses poses
+  fidget benchmark unseen --poses simulated --method stgcnpp --unseen 16 --draws 5
 """
 
 VERBS = {
