@@ -115,7 +115,7 @@ def test_the_same_command_again_does_nothing_and_others_add(ran, here, capsys) -
         text = capsys.readouterr().out
         assert "| ConSE       | mine " in text
         assert ": trained" not in text  # the networks are there
-        assert f"vectors: mine.{suffix}, 6 of 4 numbers" in text
+        assert f"vectors: mine.{suffix}, 6 vectors of 4 numbers" in text
         assert ("'rubbing hands' first, 'touching knee' last" in text) == (suffix == "npy")
     found = [cell for cell in cells_of(here / "more") if cell["facts"]["vectors"].startswith("mine ")]
     # Two files, other orders of the same vectors, the same measures.

@@ -157,7 +157,7 @@ def _vectors(asked: str, tree: LabelTree) -> tuple[LabelVectors, str]:
     order = ""
     if path.suffix.lower() != ".npz":
         order = f", in the order of the labels: {tree.actions[0]!r} first, {tree.actions[-1]!r} last"
-    say(f"vectors: {path}, {len(vectors.actions)} of {vectors.vectors.shape[1]} numbers{order}")
+    say(f"vectors: {path}, {len(vectors.actions)} vectors of {vectors.vectors.shape[1]} numbers{order}")
     content = repr(vectors.actions).encode("utf-8", "surrogatepass") + vectors.vectors.tobytes()
     return vectors, f"{path.stem} {hashlib.sha256(content).hexdigest()[:6]}"
 
