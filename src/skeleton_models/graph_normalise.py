@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from poses.layout import Layout
 from skeleton_models.clip_arrays import PackedClips
+from skeleton_models.graph_torso import torso
 
 Normalise = Literal["none", "pyskl2d", "pyskl3d", "ctrgcn_ucla", "torso", "mmn"]
 NORMALISATIONS: tuple[Normalise, ...] = ("none", "pyskl2d", "pyskl3d", "ctrgcn_ucla", "torso", "mmn")
-SHORTEST_TORSO = 0.5  # of the longest limb; people's are 0.9, and a tracker that lost the hips gives 0.15
-_LOOKS = 16  # frames of a clip in which limbs are measured
 _NONE, _PYSKL2D, _PYSKL3D, _CTRGCN, _TORSO, _MMN = range(6)
 
 
@@ -162,7 +161,7 @@ def _find_in_person(  # type: ignore[no-untyped-def]
         if len(spine):
             _stand_upright(xyz[part[0] * joints : (part[0] + 1) * joints], spine, origin, matrix)
         return
-    length = _torso(xyz, score, frames, joints, min_score, first, root, top, limbs, origin)
+    length = torso(xyz, score, frames, joints, min_score, first, root, top, left, right, limbs, origin)
     if depth > 0:
         _face_forward(xyz, score, frames, joints, min_score, first, left, right, depth, matrix)
     if kind == _TORSO:
@@ -221,94 +220,6 @@ def _box(xyz, score, order, size, min_score, origin):  # type: ignore[no-untyped
     for c in range(channels):
         origin[c] = (low[c] + high[c]) / 2
     return high - low
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _mean_of(xyz, score, row, members, min_score, place):  # type: ignore[no-untyped-def]
-    """Mean place of some joints of a frame into place (C,); False where one of them is missing."""
-    place[:] = 0.0
-    for j in members:
-        if not score[row + j] > min_score:
-            return False
-        for c in range(len(place)):
-            place[c] += xyz[row + j, c] / len(members)
-    return len(members) > 0
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _torso(  # type: ignore[no-untyped-def]
-    xyz, score, frames, joints, min_score, first, root, top, limbs, origin
-):
-    """The root over the frames into origin (C,), and the median length of the torso, kept from being tiny.
-
-    Without a root, the mean of all joints takes its place; without a torso, their root mean square
-    distance from the origin is the unit.
-    """
-    channels = xyz.shape[1]
-    foot, head, lengths = np.empty(channels), np.empty(channels), np.empty(frames)
-    rooted, measured = 0, 0
-    for t in range(frames):
-        if not _mean_of(xyz, score, t * joints, root, min_score, foot):
-            continue
-        if not (first and rooted):
-            for c in range(channels):
-                origin[c] += foot[c]
-            rooted += 1
-        if _mean_of(xyz, score, t * joints, top, min_score, head):
-            square = 0.0
-            for c in range(channels):
-                square += (head[c] - foot[c]) ** 2
-            lengths[measured] = np.sqrt(square)
-            measured += 1
-    if rooted:
-        for c in range(channels):
-            origin[c] /= rooted
-    else:
-        _spread(xyz, score, min_score, True, origin)
-    if measured:
-        longest = _longest_limb(xyz, score, frames, joints, min_score, limbs)
-        length = max(np.median(lengths[:measured]), SHORTEST_TORSO * longest)
-        if length > 1e-6:
-            return length
-    return _spread(xyz, score, min_score, False, origin)
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _longest_limb(xyz, score, frames, joints, min_score, limbs):  # type: ignore[no-untyped-def]
-    """Median over some frames of the length of each one's longest limb; 0 where none is seen."""
-    step = max(frames // _LOOKS, 1)
-    lengths, measured = np.empty(frames // step + 1), 0
-    for t in range(0, frames, step):
-        longest = 0.0
-        for k in range(len(limbs)):
-            a, b = t * joints + limbs[k, 0], t * joints + limbs[k, 1]
-            if score[a] > min_score and score[b] > min_score:
-                square = 0.0
-                for c in range(xyz.shape[1]):
-                    square += (xyz[a, c] - xyz[b, c]) ** 2
-                longest = max(longest, square)
-        if longest > 0:
-            lengths[measured] = np.sqrt(longest)
-            measured += 1
-    return np.median(lengths[:measured]) if measured else 0.0
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _spread(xyz, score, min_score, move, origin):  # type: ignore[no-untyped-def]
-    """Root mean square distance of all joints from origin (C,); with `move`, origin goes to their mean."""
-    count, square = 0, 0.0
-    place = np.zeros(len(origin))
-    for row in range(len(score)):
-        if score[row] > min_score:
-            count += 1
-            for c in range(len(origin)):
-                place[c] += xyz[row, c]
-                square += (xyz[row, c] - origin[c]) ** 2
-    if move:
-        for c in range(len(origin)):
-            origin[c] = place[c] / max(count, 1)
-    spread = np.sqrt(square / max(count, 1))
-    return spread if spread > 1e-6 else 1.0
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

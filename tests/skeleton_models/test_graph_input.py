@@ -221,6 +221,18 @@ def standing(torso_px: float) -> ClipArrays:
     return ClipArrays(xyz, (~np.isnan(xyz[..., 0])).astype(np.float32), (400, 400))
 
 
+def test_without_hips_the_shoulders_tell_where_they_would_be() -> None:
+    clip = standing(100)
+    score = clip.score.copy()
+    legs = ("hip", "knee", "ankle")
+    score[..., [COCO17.index(name) for name in COCO17.joints if name.endswith(legs)]] = 0
+    x = GraphInput(COCO17, 3, normalise="torso").batch([clip._replace(score=score)], None).x[0, 0, 0]
+    unit_px = 1.35 * 40  # the shoulders lie at x 80 and 120, y 200
+    assert x[COCO17.index("left_shoulder")].tolist() == pytest.approx([-20 / unit_px, -1])
+    assert x[COCO17.index("nose")].tolist() == pytest.approx([0, (150 - 200 - unit_px) / unit_px])
+    assert not x[COCO17.index("left_hip")].any()
+
+
 @pytest.mark.parametrize(
     ("torso_px", "unit_px"),
     [(100, 100), (60, 60), (20, 40), (0, 40)],
