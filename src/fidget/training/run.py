@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -101,7 +100,6 @@ def launch(recipe: Recipe, machines: Machines) -> Fabric:
     if recipe.train.precision == "16" and device == "cpu":
         raise ValueError("precision '16' needs a GPU; use --set train.precision=bf16 or 32 on a CPU")
     several = machines.devices * machines.nodes > 1
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # precision is told once, by `_used`
     fabric = Fabric(
         accelerator=device,
         strategy="ddp" if several else "auto",
