@@ -143,7 +143,8 @@ def _vectors(asked: str, tree: LabelTree) -> tuple[LabelVectors, str]:
         except ValueError as error:
             raise UsageError(f"--vectors names: {error}") from error
         say(
-            f"vectors: the words of the classes' names, {vectors.vectors.shape[1]} of them; no meaning beyond"
+            f"vectors: {vectors.vectors.shape[1]} words of the names of classes and groups; "
+            "what they mean is not known"
         )
         return vectors, "words of names"
     path = Path(asked)
