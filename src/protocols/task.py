@@ -14,7 +14,7 @@ class Task:
     Attributes:
         benchmark: such as `mma82/cross-domain`.
         name: of the row, such as `laboratory to street`; unique within the benchmark.
-        source: what is trained, and validated; tasks with a source of the same name share the trained network.
+        source: what is trained, and validated; tasks whose sources have one name share the trained network.
         target: what is measured; its clips are in none of the source's `train` and `val`, nor in `support`.
         source_domain: name of the source's domain, as in published tables; empty where there is one only.
         target_domain: of the target's.
@@ -44,5 +44,6 @@ class Task:
         both = [clip_id for clip_id in self.target.clip_ids if clip_id in seen]
         if both:
             raise ValueError(
-                f"task {self.name!r}: {len(both)} measured clips are trained or drawn from too, such as {both[0]!r}"
+                f"task {self.name!r}: {len(both)} measured clips are trained or drawn from too, "
+                f"such as {both[0]!r}"
             )

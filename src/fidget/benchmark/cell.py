@@ -27,8 +27,8 @@ class Cell:
         setting: `inductive`, or `transductive` where unlabelled target clips were looked at together.
         status: `done` or `failed`.
         error: of a failed cell, one line.
-        measures: name (`action/top1`, `action/top5`, `action/mean_class`, `action/macro_f1`, `action/micro_f1`, the
-            same of `body/`, `f1_mean`) -> value in 0..1.
+        measures: name (`action/top1`, `action/top5`, `action/mean_class`, `action/macro_f1`,
+            `action/micro_f1`, the same of `body/`, `f1_mean`) -> value in 0..1.
         scores: path of the score file, below the benchmark's directory.
         run: path of the training run, likewise.
         simulated: whether the clips come from a simulator.
