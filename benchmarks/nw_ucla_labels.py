@@ -39,9 +39,9 @@ def hips_rise_m(xyz: NDArray[np.float32]) -> float:
 def training_clips(source: Path) -> dict[str, NDArray[np.float32]]:
     """Name -> (T, 20, 3) of the clips of cameras 1 and 2."""
     data = np.load(source)
-    begins = data["offsets"]
+    begins, xyz = data["offsets"], data["xyz"]  # read once: every look into an NPZ reads the whole array
     return {
-        str(name): data["xyz"][begins[number] : begins[number + 1]]
+        str(name): xyz[begins[number] : begins[number + 1]]
         for number, name in enumerate(data["names"])
         if recording_of(str(name)).camera != 3
     }
