@@ -47,9 +47,9 @@ in the training part: all of "pick up with two hands" and "drop trash". `fidget 
 them before the first step. Accuracy on all {test} clips can be compared with published numbers; accuracy
 on the {unseen} others says how well a network knows a camera that it never saw. A second trait of the
 file, seen in the training cameras alone: in camera 2, performer 4's "sit down" and "stand up", and performer
-5's "donning" and "doffing", carry each other's labels (the last table of this section). So every recipe is
-trained twice: on the labels as published, and without those clips (`--protocol nw_ucla_full_cleaned`). The
-test part is the same, untouched and never looked at.
+5's "donning" and "doffing", carry each other's labels (the last table of this section). So
+recipes are trained on the labels as published, and without those clips (`--protocol nw_ucla_full_cleaned`).
+The test part is the same, untouched and never looked at.
 """
 
 _CLEANED = """#### Trained without the {gone} mislabelled clips of camera 2
