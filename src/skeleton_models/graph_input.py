@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -206,15 +205,12 @@ class GraphInput:
         row_keys = np.zeros(0, np.uint64) if keys is None else keys
         place = np.empty(positions.shape, np.float32)  # (rows, T)
         arguments = (views, packed, anchors, drawn, self._options, row_keys, positions, flat, place)
-        threads = min(self.threads, rows)
+        threads = min(self.threads, rows, 1 + len(flat) // _NUMBERS_A_THREAD)
         if threads == 1:
             write_rows(0, rows, *arguments)
         else:
-            bounds = [rows * k // threads for k in range(threads + 1)]
-            pool = _pool(threads)
-            parts = [pool.submit(write_rows, a, b, *arguments) for a, b in pairwise(bounds)]
-            for part in parts:
-                part.result()
+            step = max(rows // (2 * threads), 1)
+            _share(threads, [(a, min(a + step, rows)) for a in range(0, rows, step)], arguments)
         present = torch.from_numpy(anchors.order >= 0)
         return ModelBatch(
             x=x,
@@ -264,7 +260,24 @@ def _still(rows: int, dimensions: int, joints: int) -> Draw:
 
 
 _MEMORY = BatchMemory()
+_NUMBERS_A_THREAD = 2**17  # of a batch; waking a thread for less costs more than it saves
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+
+def _share(threads: int, parts: list[tuple[int, int]], arguments: tuple[Any, ...]) -> None:
+    """Write the parts; this thread begins at once, and the others take what is left when they wake up."""
+    left = iter(parts)
+
+    def work() -> None:
+        for begin, end in left:
+            write_rows(begin, end, *arguments)
+
+    pool = _pool(threads)
+    helpers = [pool.submit(work) for _ in range(threads - 1)]
+    work()
+    for helper in helpers:
+        if not helper.cancel():  # one that has not woken up yet has nothing left to do
+            helper.result()
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:

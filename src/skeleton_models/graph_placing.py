@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from skeleton_models.augment import NEAREST, NOISE_MEAN, NOISE_SCALE, Stream
-from skeleton_models.lanes import LANES, affine, hold
+from skeleton_models.lanes import GROUP, LANES, affine, hold, place_2, place_3
 from skeleton_models.random_keys import bits_at, stream_base, uniform_at
 
 _JITTER, _BLOCK = np.uint64(Stream.JITTER), np.uint64(Stream.BLOCK)
@@ -55,7 +55,7 @@ class Options(NamedTuple):
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def place_frames(  # type: ignore[no-untyped-def]
-    row, clip, person, packed, anchors, drawn, options, keys, position, done, table
+    row, clip, person, packed, anchors, drawn, options, keys, position, noise, maps, order, done, table
 ):
     """Normalise and augment the frames that are needed into table, flat (frames, V, 4).
 
@@ -72,19 +72,15 @@ def place_frames(  # type: ignore[no-untyped-def]
         options: of all.
         keys: (rows,) uint64; not read where nothing is random.
         position: (T,) float64, frames among those that count.
+        noise: what `compose` returned.
+        maps: columns, origin and tilt that `compose` filled.
+        order: mirror, keep and spare of `place_frame`.
         done: (frames,) bool, scratch.
         table: (frames * V * 4,) float32, written.
     """
     count, joints, channels = anchors.count[clip], len(options.mirror), packed.xyz.shape[1]
     _mark_needed(count, drawn.reverse[row], options, position, done)
-    columns, origin = np.zeros(4 * LANES, np.float32), np.zeros(3, np.float32)
-    tilt = np.zeros(3, np.float32)
-    noise = _compose(row, clip, anchors, drawn, columns, origin, tilt)
-    if channels == 2 and options.confidence:
-        columns[2 * LANES + 2] = 1.0  # the score travels as a third coordinate
-    sources = np.arange(joints)
-    if drawn.flip[row]:
-        sources[:] = options.mirror
+    columns, origin, tilt = maps
     own = packed.start[clip]
     begins = np.empty(count, np.int64)  # the row of the clips that each frame begins with
     for t in range(count):
@@ -95,11 +91,14 @@ def place_frames(  # type: ignore[no-untyped-def]
     xyz, places = packed.xyz.reshape(-1), begins
     if noise > 0 or tilt[0] != 0 or tilt[1] != 0:
         base = stream_base(keys[row], _JITTER) if noise > 0 else np.uint64(0)
+        origin = origin.copy()
         xyz, places = _disturb(xyz, begins, joints, channels, origin, noise, base, own, tilt)
-    _place(
-        xyz, packed.score, places, begins, sources, drawn.keep[row], channels, options.confidence,
-        options.min_score, blank, origin, columns, table,
-    )  # fmt: skip
+    for t in range(count):
+        if begins[t] >= 0:
+            place_frame(
+                xyz, packed.score, places[t], begins[t], channels, options.min_score, blank, origin, columns,
+                order, table, t * joints * LANES,
+            )  # fmt: skip
     if options.stretch_box:
         _stretch(table[: count * joints * LANES].reshape(-1, LANES), channels, late)
 
@@ -117,10 +116,13 @@ def _mark_needed(count, reverse, options, position, done):  # type: ignore[no-un
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _compose(row, clip, anchors, drawn, columns, origin, tilt):  # type: ignore[no-untyped-def]
+def compose(row, clip, anchors, drawn, scored, columns, origin, tilt):  # type: ignore[no-untyped-def]
     """A row's map into columns (of `lanes.affine`), origin (C,) and tilt (C,); what a unit of noise moves."""
     matrix, unit = anchors.matrix[clip], anchors.unit[clip]
     channels = len(matrix)
+    columns[:] = 0.0
+    if channels == 2 and scored:
+        columns[2 * LANES + 2] = 1.0  # the score travels as a third coordinate
     for c in range(channels):
         origin[c] = anchors.origin[clip, c]
         if drawn.axis[row] == c:
@@ -149,33 +151,55 @@ def _compose(row, clip, anchors, drawn, columns, origin, tilt):  # type: ignore[
     return np.float32(drawn.jitter / np.abs(area) ** (1.0 / channels))
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _place(  # type: ignore[no-untyped-def]
-    xyz, score, places, begins, sources, keep, channels, scored, min_score, blank, origin, columns, table
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def place_frame(  # type: ignore[no-untyped-def]
+    xyz, score, from_place, from_score, channels, min_score, blank, origin, columns, order, table, to
 ):
-    """The frames whose begin is not negative into table; unsigned indices spare tests for negative ones."""
-    ox, oy, oz = origin[0], origin[1], origin[2]
+    """One frame into table from `to` on, four numbers a joint.
+
+    Of order, mirror (V,) is empty where joints keep their places, and so is keep (V,) where none is
+    dropped; spare (V * 4,) is scratch.
+    """
+    mirror, keep, spare = order
+    joints = len(spare) // LANES
+    into, start = (spare, 0) if len(mirror) else (table, to)
+    _place_groups(
+        xyz, score, from_place, from_score, channels, min_score, blank, origin, columns, joints, into, start
+    )
+    for j in range(len(mirror)):
+        for c in range(LANES):
+            table[np.uint64(to + j * LANES + c)] = spare[np.uint64(mirror[j] * LANES + c)]
+    for j in range(len(keep)):
+        if not keep[j]:
+            for c in range(LANES):
+                table[to + j * LANES + c] = blank if c < channels else np.float32(0.0)
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def _place_groups(  # type: ignore[no-untyped-def]
+    xyz, score, from_place, from_score, channels, min_score, blank, origin, columns, joints, table, to
+):
+    """As `place_frame`, with every joint in its own place; the last group begins early enough to fit."""
+    at = hold(origin, 0)
     of_x, of_y, of_z, of_1 = hold(columns, 0), hold(columns, 4), hold(columns, 8), hold(columns, 12)
-    for t in range(len(begins)):
-        if begins[t] < 0:
-            continue
-        to, from_score, from_place = t * len(sources) * LANES, begins[t], places[t]
-        for j in range(len(sources)):
-            certainty = score[np.uint64(from_score + sources[j])]
-            if keep[j] and certainty > min_score:
-                at = np.uint64((from_place + sources[j]) * channels)
-                x, y = xyz[at] - ox, xyz[at + np.uint64(1)] - oy
-                z = certainty
-                if channels == 3:
-                    z = xyz[at + np.uint64(2)] - oz
-                affine(table, to, x, y, z, of_x, of_y, of_z, of_1)
-                if channels == 3 and scored:
-                    table[np.uint64(to + 3)] = certainty
-            else:
-                for c in range(channels):
-                    table[np.uint64(to + c)] = blank
-                table[np.uint64(to + channels)] = certainty if keep[j] else np.float32(0.0)
-            to += LANES
+    for j in range(joints if joints < GROUP else 0):
+        i, point, certainty = to + j * LANES, (from_place + j) * channels, score[from_score + j]
+        if certainty > min_score:
+            z = xyz[point + 2] - origin[2] if channels == 3 else certainty
+            affine(table, i, xyz[point] - origin[0], xyz[point + 1] - origin[1], z, of_x, of_y, of_z, of_1)
+        else:
+            table[i : i + channels] = blank
+        if channels == 3 or not certainty > min_score:
+            table[i + channels] = certainty
+    if joints < GROUP:
+        return
+    for begin in range(0, joints, GROUP):
+        j = min(begin, joints - GROUP)
+        i, point, scored = to + j * LANES, (from_place + j) * channels, from_score + j
+        if channels == 2:
+            place_2(table, i, xyz, point, score, scored, at, of_x, of_y, of_z, of_1, min_score, blank)
+        else:
+            place_3(table, i, xyz, point, score, scored, at, of_x, of_y, of_z, of_1, min_score, blank)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

@@ -2,8 +2,12 @@
 
 For every row (one view of one clip) and person, `graph_placing` lays the frames that are needed in a small
 table; every stream is then an entry of that table, or a step from one to another, and NaN becomes 0 as it
-is written. The batch is written from its first number to its last, joint by joint with all streams, four
-numbers at a time: a joint's last number or two are then written over by those of the next.
+is written. The batch is written from its first number to its last: a single stream four joints at a time,
+the usual four streams a joint at a time, others four numbers at a time, where a joint's last number or two
+are then written over by those of the next.
+
+What runs once a frame is inlined and counts no references (`_nrt`): an array that is passed to a function
+costs a dozen words on the stack and counting it costs an atomic instruction, both more than a frame's work.
 """
 
 from __future__ import annotations
@@ -11,8 +15,24 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from skeleton_models.graph_placing import look_up, place_frames
-from skeleton_models.lanes import LANES, hold, put, put_four, put_step, step
+from skeleton_models.graph_placing import compose, look_up, place_frame, place_frames
+from skeleton_models.lanes import (
+    GROUP,
+    LANES,
+    hold,
+    put,
+    put_2,
+    put_3,
+    put_4,
+    put_four_2,
+    put_four_3,
+    put_four_4,
+    put_step,
+    put_steps_2,
+    put_steps_3,
+    put_steps_4,
+    step,
+)
 
 _NO_STEP = 2 * LANES  # where the scales begin that make nothing of a step
 
@@ -37,31 +57,95 @@ def write_rows(  # type: ignore[no-untyped-def]
         place: (rows, T) float32, written: the positions in -1..1 of their clip.
     """
     length, joints, channels = positions.shape[1], len(options.mirror), packed.xyz.shape[1]
-    depth = channels + (1 if options.confidence else 0)
+    xyz = packed.xyz.reshape(-1)
+    persons, depth = anchors.order.shape[1], channels + (1 if options.confidence else 0)
     at, after = np.empty(length, np.int64), np.empty(length, np.int64)
     frames = anchors.count.max() + 3 * length  # those of a clip; behind them lie blended and blocked ones
     plane = frames * joints * LANES
-    table = np.empty((1 + len(options.pairs)) * plane, np.float32)
+    table = np.empty(0, np.float32)
+    pair = np.empty((1 + len(options.pairs)) * 2 * joints * LANES, np.float32)
     done, first = np.empty(frames, np.bool_), np.empty(frames, np.int64)
-    weights = _step_weights(channels, depth)
+    columns, origin = np.zeros(4 * LANES, np.float32), np.zeros(LANES, np.float32)
+    tilt, weights = np.zeros(3, np.float32), _step_weights(channels, depth)
+    none, nothing, spare = np.empty(0, np.int64), np.empty(0, np.bool_), np.empty(joints * LANES, np.float32)
     size = length * joints * depth * len(options.kind)
     last = np.empty(size // length + LANES, np.float32)
     for row in range(begin, end):
         clip = row // views
+        count, position = anchors.count[clip], positions[row]
         for i in range(length):
-            place[row, i] = positions[row, i] * (2.0 / anchors.count[clip]) - 1.0
-        for slot in range(anchors.order.shape[1]):
+            place[row, i] = position[i] * (2.0 / count) - 1.0
+        noise = compose(row, clip, anchors, drawn, options.confidence, columns, origin, tilt)
+        keep = drawn.keep[row]
+        order = (options.mirror if drawn.flip[row] else none, nothing if keep.all() else keep, spare)
+        simple = noise == 0 and tilt[0] == 0 and tilt[1] == 0 and drawn.block_share[row] == 0
+        simple = simple and not options.between and not options.stretch_box
+        for slot in range(persons):
             person = anchors.order[clip, slot]
-            to = (row * anchors.order.shape[1] + slot) * size
+            to = (row * persons + slot) * size
+            own = x[to : to + size]
             if person < 0:
-                x[to : to + size] = 0.0
+                own[:] = 0.0
+            elif simple:
+                look_up(row, count, drawn, options, keys, position, table, at, after)
+                _write_through(
+                    clip, person, packed, xyz, anchors, columns, origin, order, at, after, options, depth,
+                    weights, first[:count], pair, last, own,
+                )  # fmt: skip
+            else:
+                if len(table) == 0:
+                    table = np.empty((1 + len(options.pairs)) * plane, np.float32)
+                placed = table[:plane]
+                place_frames(
+                    row, clip, person, packed, anchors, drawn, options, keys, position, noise,
+                    (columns, origin, tilt), order, done, placed,
+                )  # fmt: skip
+                look_up(row, count, drawn, options, keys, position, placed, at, after)
+                _write(table, plane, at, after, options, depth, weights, done, first, last, own)
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def _write_through(  # type: ignore[no-untyped-def]
+    clip, person, packed, xyz, anchors, columns, origin, order, at, after, options, depth, weights, first,
+    pair, last, x,
+):  # fmt: skip
+    """As `place_frames` and `_write` where every entry is a frame of the clip as it is.
+
+    Only the frame that is shown and the one after it are at hand, in pair (1 + P planes of two frames).
+    """
+    joints, channels, moving, pairs = len(options.mirror), packed.xyz.shape[1], options.moving, options.pairs
+    width, plane = joints * depth * len(options.kind), 2 * joints * LANES
+    blank = np.float32(0.0 if options.fill else np.nan)
+    begin, mapped = packed.start[clip] + person * packed.frames[clip] * joints, len(anchors.frame_map) > 0
+    signs, scales = hold(weights, 0), hold(weights, LANES)
+    held_0, held_1 = -1, -1
+    first[:] = -1
+    for i in range(len(at)):
+        here, then = at[i], after[i] if moving else -1
+        twin = first[here]
+        if twin >= 0 and (not moving or after[twin] == then):
+            for k in range(width):
+                x[i * width + k] = x[twin * width + k]
+            continue
+        first[here] = i
+        shown = 1 if held_1 == here or (held_0 == then and then >= 0) else 0
+        for turn in range(2 if then >= 0 else 1):
+            frame, lies = (here, shown) if turn == 0 else (then, 1 - shown)
+            if frame == (held_1 if lies else held_0):
                 continue
-            count, placed = anchors.count[clip], table[:plane]
-            place_frames(
-                row, clip, person, packed, anchors, drawn, options, keys, positions[row], done, placed
-            )
-            look_up(row, count, drawn, options, keys, positions[row], placed, at, after)
-            _write(table, plane, at, after, options, depth, weights, done, first, last, x[to : to + size])
+            if lies:
+                held_1 = frame
+            else:
+                held_0 = frame
+            row = anchors.frame_map[anchors.frame_start[clip] + frame] if mapped else frame
+            row = begin + row * joints
+            place_frame(
+                xyz, packed.score, row, row, channels, options.min_score, blank, origin, columns, order,
+                pair, lies * joints * LANES,
+            )  # fmt: skip
+            _add_bones(pair, plane, lies, pairs, signs, scales)
+        after_it = 1 - shown if then >= 0 else -1
+        _write_entry(pair, plane, shown, after_it, options, depth, weights, i, len(at), last, x)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -75,14 +159,13 @@ def _step_weights(channels, depth):  # type: ignore[no-untyped-def]
     return weights
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
 def _write(  # type: ignore[no-untyped-def]
     table, plane, at, after, options, depth, weights, done, first, last, x
 ):
     """One person of one row, x flat (T, V, streams, depth), from table (1 + P planes)."""
-    length, joints, moving = len(at), len(options.mirror), options.moving
-    four, kind, moves, pairs = options.four, options.kind, options.moves, options.pairs
-    stride, width, signs = joints * LANES, joints * depth * len(kind), hold(weights, 0)
+    length, moving, pairs = len(at), options.moving, options.pairs
+    width, signs = len(options.mirror) * depth * len(options.kind), hold(weights, 0)
     done[:], first[:] = len(pairs) == 0, -1
     for i in range(length):
         here, then = at[i], after[i] if moving else -1
@@ -96,18 +179,79 @@ def _write(  # type: ignore[no-untyped-def]
             if frame >= 0 and not done[frame]:
                 _add_bones(table, plane, frame, pairs, signs, hold(weights, LANES))
                 done[frame] = True
-        scales = hold(weights, LANES if then >= 0 else _NO_STEP)
-        now, then = here * stride, (then if then >= 0 else here) * stride
-        if i < length - 1:
-            to = i * width
-            _write_frame(table, plane, now, then, four, kind, moves, joints, depth, signs, scales, to, x)
-        else:  # nothing is written behind the end
-            _write_frame(table, plane, now, then, four, kind, moves, joints, depth, signs, scales, 0, last)
-            for k in range(width):
-                x[i * width + k] = last[k]
+        _write_entry(table, plane, here, then, options, depth, weights, i, length, last, x)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def _write_entry(  # type: ignore[no-untyped-def]
+    table, plane, here, then, options, depth, weights, i, length, last, x
+):
+    """All streams of frame i of a row into x, from entry here of the table and the one after it, or -1."""
+    joints, kind, moves = len(options.mirror), options.kind, options.moves
+    stride, width = joints * LANES, joints * depth * len(kind)
+    signs, scales = hold(weights, 0), hold(weights, LANES if then >= 0 else _NO_STEP)
+    now, then, to = here * stride, (then if then >= 0 else here) * stride, i * width
+    if options.four:
+        _write_four(table, plane, now, then, joints, depth, signs, scales, to, x)
+    elif len(kind) == 1 and joints >= GROUP:
+        now, then = now + kind[0] * plane, then + kind[0] * plane
+        if moves[0]:
+            _write_steps(table, now, then, joints, depth, signs, scales, to, x)
+        else:
+            _write_plain(table, now, joints, depth, to, x)
+    elif i < length - 1:
+        _write_frame(table, plane, now, then, kind, moves, joints, depth, signs, scales, to, x)
+    else:  # nothing is written behind the end
+        _write_frame(table, plane, now, then, kind, moves, joints, depth, signs, scales, 0, last)
+        for k in range(width):
+            x[to + k] = last[k]
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def _write_plain(table, now, joints, depth, to, x):  # type: ignore[no-untyped-def]
+    """A stream of joints or bones; the last group of joints begins early enough to end with the frame."""
+    for begin in range(0, joints, GROUP):
+        j = min(begin, joints - GROUP)
+        if depth == 3:
+            put_3(x, to + j * depth, table, now + j * LANES)
+        elif depth == 2:
+            put_2(x, to + j * depth, table, now + j * LANES)
+        else:
+            put_4(x, to + j * depth, table, now + j * LANES)
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def _write_steps(  # type: ignore[no-untyped-def]
+    table, now, then, joints, depth, signs, scales, to, x
+):
+    """A stream of motion, as `_write_plain`."""
+    for begin in range(0, joints, GROUP):
+        j = min(begin, joints - GROUP)
+        a, b = then + j * LANES, now + j * LANES
+        if depth == 3:
+            put_steps_3(x, to + j * depth, table, a, b, signs, scales)
+        elif depth == 2:
+            put_steps_2(x, to + j * depth, table, a, b, signs, scales)
+        else:
+            put_steps_4(x, to + j * depth, table, a, b, signs, scales)
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def _write_four(  # type: ignore[no-untyped-def]
+    table, plane, now, then, joints, depth, signs, scales, to, x
+):
+    """Joints, bones and the motion of both."""
+    for j in range(0, joints * LANES, LANES):
+        if depth == 3:
+            put_four_3(x, to, table, plane, now + j, then + j, signs, scales)
+        elif depth == 2:
+            put_four_2(x, to, table, plane, now + j, then + j, signs, scales)
+        else:
+            put_four_4(x, to, table, plane, now + j, then + j, signs, scales)
+        to += 4 * depth
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
 def _add_bones(table, plane, frame, pairs, signs, scales):  # type: ignore[no-untyped-def]
     """The bones of a frame, each kind in its plane behind that of the joints."""
     joints = pairs.shape[1]
@@ -118,26 +262,11 @@ def _add_bones(table, plane, frame, pairs, signs, scales):  # type: ignore[no-un
             step(table, (1 + p) * plane + here, table, here, table, other, signs, scales)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
 def _write_frame(  # type: ignore[no-untyped-def]
-    table, plane, now, then, four, kind, moves, joints, depth, signs, scales, to, x
+    table, plane, now, then, kind, moves, joints, depth, signs, scales, to, x
 ):
     """All streams of a frame into x from `to` on, and up to two more numbers behind them."""
-    if four:
-        for j in range(joints):
-            k = j * LANES
-            put_four(x, to + j * 4 * depth, depth, table, plane, now + k, then + k, signs, scales)
-        return
-    if len(kind) == 1:
-        now, then = now + kind[0] * plane, then + kind[0] * plane
-        if moves[0]:
-            for j in range(joints):
-                k = j * LANES
-                put_step(x, to + j * depth, table, then + k, table, now + k, signs, scales)
-        else:
-            for j in range(joints):
-                put(x, to + j * depth, table, now + j * LANES)
-        return
     for j in range(0, joints * LANES, LANES):
         for s in range(len(kind)):
             source = kind[s] * plane + j

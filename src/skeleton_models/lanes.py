@@ -1,8 +1,9 @@
-"""Four float32 numbers at once inside numba kernels: a joint and its score in one register.
+"""Four float32 numbers at once inside numba kernels, a joint and its score, or four such joints.
 
 LLVM does not find out by itself that a joint's few channels can be computed together, so these functions
 say it. Arrays are contiguous and flat; an index names the first of four numbers, and nobody checks that all
-four lie in the array.
+of them lie in the array. Where four joints are handled together (`GROUP`), what is written is exact: no
+number behind the last joint is touched.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-LANES = 4
+LANES = GROUP = 4
 _FOUR = ir.VectorType(ir.FloatType(), LANES)
 _HELD = types.UniTuple(types.float32, LANES)
 
@@ -102,44 +103,6 @@ def put_step(typing: Any, to: Any, i: Any, a: Any, j: Any, b: Any, k: Any, signs
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def put_four(
-    typing: Any,
-    to: Any,
-    i: Any,
-    depth: Any,
-    table: Any,
-    plane: Any,
-    now: Any,
-    then: Any,
-    signs: Any,
-    scales: Any,
-) -> Any:
-    """Joint, bone, and the step of both from `now` to `then`: four times four numbers, 0 for NaN.
-
-    They go to i, i + depth, i + 2 * depth and i + 3 * depth, in this order. The joint lies at `now` and
-    `then` in the table, the bone `plane` numbers behind it; signs and scales as in `step`.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        into, i, depth, table, plane, now, then, signs, scales = arguments
-        kind, signs, scales = signature.args[3], _held(builder, signs), _held(builder, scales)
-        shown, steps = [], []
-        for at in (now, builder.add(now, plane)):
-            here = _load(context, builder, kind, table, at)
-            next_one = _load(context, builder, kind, table, builder.add(at, builder.sub(then, now)))
-            shown.append(here)
-            steps.append(builder.fmul(builder.fadd(next_one, builder.fmul(here, signs)), scales))
-        for value in (*shown, *steps):
-            place = _place(context, builder, signature.args[0], into, i)
-            builder.store(_known(builder, value), place, align=4)
-            i = builder.add(i, depth)
-        return context.get_dummy_value()
-
-    index = types.intp
-    return types.void(to, index, index, table, index, index, index, _HELD, _HELD), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
 def affine(
     typing: Any, to: Any, i: Any, x: Any, y: Any, z: Any, of_x: Any, of_y: Any, of_z: Any, of_1: Any
 ) -> Any:
@@ -163,3 +126,150 @@ def _spread(builder: Any, number: Any) -> Any:
     first = builder.insert_element(ir.Constant(_FOUR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
     every = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
     return builder.shuffle_vector(first, first, every)
+
+
+def _numbers(count: int) -> Any:
+    return ir.VectorType(ir.FloatType(), count)
+
+
+def _pick(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
+    """Lanes of two values of one size, counted through both."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
+
+
+def _many(context: Any, builder: Any, kind: Any, array: Any, index: Any, count: int) -> Any:
+    """Numbers of an array in one value."""
+    place = _place(context, builder, kind, array, index)
+    return builder.load(builder.bitcast(place, _numbers(count).as_pointer()), align=4)
+
+
+def _store(context: Any, builder: Any, kind: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write a value of any size, 0 for NaN."""
+    zeros = ir.Constant(value.type, [0.0] * value.type.count)
+    value = builder.select(builder.fcmp_ordered("ord", value, value), value, zeros)
+    place = _place(context, builder, kind, array, index)
+    builder.store(value, builder.bitcast(place, value.type.as_pointer()), align=4)
+    return context.get_dummy_value()
+
+
+def _repeated(builder: Any, lanes: Any) -> Any:
+    """The four numbers of a tuple, once for each joint of a group."""
+    held = _held(builder, lanes)
+    return _pick(builder, held, held, [*range(LANES)] * GROUP)
+
+
+def _placing(channels: int) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def place(
+        typing: Any, to: Any, i: Any, xyz: Any, j: Any, score: Any, k: Any, origin: Any,
+        of_x: Any, of_y: Any, of_z: Any, of_1: Any, least: Any, blank: Any,
+    ) -> Any:  # fmt: skip
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            into, i, points, j, scores, k, origin, *columns, least, blank = arguments
+            kinds = signature.args
+            point = _many(context, builder, kinds[2], points, j, GROUP * channels)
+            certain = _many(context, builder, kinds[4], scores, k, GROUP)
+            spread = [lane // LANES for lane in range(GROUP * LANES)]
+            certain = _pick(builder, certain, certain, spread)
+            axes = [_pick(builder, point, point, [n * channels + c for n in spread]) for c in range(channels)]
+            for c in range(channels):
+                shift = _pick(builder, _held(builder, origin), _held(builder, origin), [c] * len(spread))
+                axes[c] = builder.fsub(axes[c], shift)
+            x, y, z = axes if channels == 3 else (*axes, certain)
+            column = [_repeated(builder, lanes) for lanes in columns]
+            value = builder.fadd(builder.fmul(x, column[0]), builder.fmul(y, column[1]))
+            value = builder.fadd(builder.fadd(value, builder.fmul(z, column[2])), column[3])
+            scored = [n if n % LANES < channels else len(spread) + n for n in range(len(spread))]
+            if channels == 3:
+                value = _pick(builder, value, certain, scored)
+            empty = builder.insert_element(
+                ir.Constant(certain.type, ir.Undefined), blank, ir.Constant(ir.IntType(32), 0)
+            )
+            empty = _pick(builder, _pick(builder, empty, empty, [0] * len(spread)), certain, scored)
+            least = builder.insert_element(
+                ir.Constant(certain.type, ir.Undefined), least, ir.Constant(ir.IntType(32), 0)
+            )
+            least = _pick(builder, least, least, [0] * len(spread))
+            value = builder.select(builder.fcmp_ordered(">", certain, least), value, empty)
+            place = _place(context, builder, kinds[0], into, i)
+            builder.store(value, builder.bitcast(place, value.type.as_pointer()), align=4)
+            return context.get_dummy_value()
+
+        number, index = types.float32, types.intp
+        held = (_HELD,) * 5
+        return types.void(to, index, xyz, index, score, index, *held, number, number), generate
+
+    return place
+
+
+def _putting(depth: int) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def put_group(typing: Any, to: Any, i: Any, source: Any, j: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value = _many(context, builder, signature.args[2], arguments[2], arguments[3], GROUP * LANES)
+            value = _pick(builder, value, value, _wanted(depth, GROUP))
+            return _store(context, builder, signature.args[0], arguments[0], arguments[1], value)
+
+        return types.void(to, types.intp, source, types.intp), generate
+
+    return put_group
+
+
+def _putting_steps(depth: int) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def put_group(typing: Any, to: Any, i: Any, table: Any, j: Any, k: Any, signs: Any, scales: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            into, i, table, j, k, signs, scales = arguments
+            kind = signature.args[2]
+            first = _many(context, builder, kind, table, j, GROUP * LANES)
+            second = _many(context, builder, kind, table, k, GROUP * LANES)
+            change = builder.fadd(first, builder.fmul(second, _repeated(builder, signs)))
+            change = builder.fmul(change, _repeated(builder, scales))
+            value = _pick(builder, change, change, _wanted(depth, GROUP))
+            return _store(context, builder, signature.args[0], into, i, value)
+
+        return types.void(to, types.intp, table, types.intp, types.intp, _HELD, _HELD), generate
+
+    return put_group
+
+
+def _putting_four(depth: int) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def put_four(
+        typing: Any, to: Any, i: Any, table: Any, plane: Any, now: Any, then: Any, signs: Any, scales: Any
+    ) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            into, i, table, plane, now, then, signs, scales = arguments
+            kind, both = signature.args[2], [*range(2 * LANES)]
+
+            def joint_and_bone(at: Any) -> Any:
+                joint = _load(context, builder, kind, table, at)
+                return _pick(
+                    builder, joint, _load(context, builder, kind, table, builder.add(at, plane)), both
+                )
+
+            signs, scales = _held(builder, signs), _held(builder, scales)
+            twice = [*range(LANES)] * 2
+            here = joint_and_bone(now)
+            change = builder.fadd(
+                joint_and_bone(then), builder.fmul(here, _pick(builder, signs, signs, twice))
+            )
+            change = builder.fmul(change, _pick(builder, scales, scales, twice))
+            value = _pick(builder, here, change, _wanted(depth, 4))
+            return _store(context, builder, signature.args[0], into, i, value)
+
+        index = types.intp
+        return types.void(to, index, table, index, index, index, _HELD, _HELD), generate
+
+    return put_four
+
+
+def _wanted(depth: int, count: int) -> list[int]:
+    """The lanes that a batch has, of some times four."""
+    return [n * LANES + c for n in range(count) for c in range(depth)]
+
+
+place_2, place_3 = _placing(2), _placing(3)
+put_2, put_3, put_4 = _putting(2), _putting(3), _putting(4)
+put_steps_2, put_steps_3, put_steps_4 = _putting_steps(2), _putting_steps(3), _putting_steps(4)
+put_four_2, put_four_3, put_four_4 = _putting_four(2), _putting_four(3), _putting_four(4)
