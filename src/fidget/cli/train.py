@@ -95,12 +95,20 @@ def _protocol(name: str, poses: Path, without_poses: bool) -> Protocol:
     from fidget.cli.usage import UsageError
     from poses.cache_reader import PoseCache
     from protocols.catalogue import PROTOCOLS, find_protocol
+    from protocols.clip_tables import KINDS
 
     clip_ids = list(PoseCache(poses).stamps())
     try:
         return find_protocol(name, clip_ids, without_poses)
     except ValueError as error:
-        if name in PROTOCOLS or Path(name).exists() or Path(name.rpartition(":")[0]).is_file():
+        kind, _, place = name.partition(":")
+        of_a_data_set = kind in KINDS and Path(place).exists()
+        if (
+            name in PROTOCOLS
+            or of_a_data_set
+            or Path(name).exists()
+            or Path(name.rpartition(":")[0]).is_file()
+        ):
             raise  # the labels and the poses do not fit: a failure, not a wrong word
         raise UsageError(str(error)) from error
 

@@ -47,6 +47,8 @@ def _fidget(words: str) -> int:
         ("tiny.toml --protocol negative.csv", 1, "line 10, clip 'clip08': expected a class index 0.."),
         ("tiny.toml --protocol lacking.csv", 1, "1 classes without a clip (class 1)"),
         ("tiny.toml --protocol ghost.csv", 1, "clip 'ghost': there are no poses"),
+        ("tiny.toml --protocol labels:ghost.csv", 1, "ghost"),
+        ("tiny.toml --protocol labels:gone.csv", 2, "gone.csv"),
         ("ctrgnc", 2, "nearest: ctrgcn"),
         ("gone.toml", 2, "recipe gone.toml: No such file or directory; see fidget train --list"),
         ("tiny.toml --set train.epoch=3", 2, "unknown key 'train.epoch'; nearest: epochs"),
