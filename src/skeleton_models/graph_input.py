@@ -266,11 +266,11 @@ _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 def _share(threads: int, parts: list[tuple[int, int]], arguments: tuple[Any, ...]) -> None:
     """Write the parts; this thread begins at once, and the others take what is left when they wake up."""
-    left = iter(parts)
+    left, held = iter(parts), [arguments]
 
     def work() -> None:
         for begin, end in left:
-            write_rows(begin, end, *arguments)
+            write_rows(begin, end, *held[0])
 
     pool = _pool(threads)
     helpers = [pool.submit(work) for _ in range(threads - 1)]
@@ -278,6 +278,7 @@ def _share(threads: int, parts: list[tuple[int, int]], arguments: tuple[Any, ...
     for helper in helpers:
         if not helper.cancel():  # one that has not woken up yet has nothing left to do
             helper.result()
+    held.clear()  # the pool remembers cancelled work for a while, and would keep the batch's memory taken
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:

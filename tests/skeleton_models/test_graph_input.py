@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from poses.layout import get_layout
+from poses.layout import Layout, get_layout
 from poses.sampling import uniform_test_indices
 from skeleton_models.augment import Augment, apply_draw, draw
 from skeleton_models.clip_arrays import ClipArrays
 from skeleton_models.frame_sampling import SAMPLINGS, Sampling
-from skeleton_models.graph_input import STREAMS, GraphInput
+from skeleton_models.graph_input import STREAMS, GraphInput, Stream
 from skeleton_models.random_keys import clip_keys
 
 GOLDEN = Path(__file__).parent / "golden" / "graph_input.npz"
@@ -187,6 +187,30 @@ def test_a_clip_is_the_same_alone_and_anywhere_in_any_batch(sampling: Sampling, 
         assert torch.equal(together, threaded.batch(clips, keys).x)
         assert torch.equal(alone[2], threaded.batch([clips[2]], keys[2:3]).x)
         assert not torch.equal(together, build.batch(clips, clip_keys(0, 1, ["a"] * 6)).x)
+
+
+def test_a_large_batch_is_the_same_on_any_number_of_threads() -> None:
+    clips = [clip_2d(i, 2, 20 + i) for i in range(24)]
+    build = GraphInput(COCO17, 100, FOUR, persons=2, confidence=True, augment=EVERYTHING)
+    alone = build.batch(clips, keys_of(24)).x
+    assert alone.numel() > 4 * 2**17  # below that, threads are not woken
+    for _ in range(5):
+        assert torch.equal(alone, replace(build, threads=4).batch(clips, keys_of(24)).x)
+
+
+@pytest.mark.parametrize("streams", [("joint",), ("bone_motion",), FOUR, ("bone2", "joint")], ids=len)
+def test_layouts_of_few_joints_are_written_as_those_of_many(streams: tuple[Stream, ...]) -> None:
+    def chain(joints: int) -> GraphInput:
+        names = tuple(f"j{i}" for i in range(joints))
+        layout = Layout(names[-1], names, (0, *range(joints - 1)), (), tuple(range(joints)))
+        return GraphInput(
+            layout, 7, streams, persons=2, normalise="pyskl2d", confidence=True, min_score=0.2
+        )  # fmt: skip
+
+    many = clip_2d(3, 2, 30, joints=5)
+    few = ClipArrays(many.xyz[:, :, :3], many.score[:, :, :3], many.frame_hw)
+    expected = chain(5).batch([many], keys_of(1)).x[:, :, :, :3]
+    assert torch.equal(chain(3).batch([few], keys_of(1)).x, expected)
 
 
 def test_a_block_of_joints_is_missing_in_some_sampled_frames() -> None:
