@@ -136,17 +136,21 @@ def _place_clips(packed, views, positions, keys, training, motion, setting, jitt
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _find_box(clip, rows, packed, positions, motion, setting, box):  # type: ignore[no-untyped-def]
     """The box (4,) around all joints of all persons in the sampled frames of a clip's rows."""
-    box[:2], box[2:] = np.inf, -np.inf
+    left, top, right, bottom = np.inf, np.inf, -np.inf, -np.inf
     joints, frames = len(setting.mirror), packed.frames[clip]
+    flat = packed.xyz.shape[1] == 2
     for row in rows:
         for m in range(packed.persons[clip]):
             for i in range(positions.shape[1]):
                 first = packed.start[clip] + (m * frames + int(positions[row, i])) * joints
                 for at in range(first, first + joints):
                     if packed.score[at] > 0 and not np.isnan(packed.xyz[at, 0]):
-                        x, y = _seen(packed.xyz[at], motion.linear[row], setting.vertical)
-                        box[0], box[1] = min(box[0], x), min(box[1], y)
-                        box[2], box[3] = max(box[2], x), max(box[3], y)
+                        x, y = np.float64(packed.xyz[at, 0]), np.float64(packed.xyz[at, 1])
+                        if not flat:
+                            x, y = _seen(packed.xyz[at], motion.linear[row], setting.vertical)
+                        left, top = min(left, x), min(top, y)
+                        right, bottom = max(right, x), max(bottom, y)
+    box[0], box[1], box[2], box[3] = left, top, right, bottom
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -180,7 +184,9 @@ def _place_row(clip, row, scale, packed, position, keys, motion, setting, jitter
                 hidden = not motion.keep[row, j] or (blocked and motion.block[row, j])
                 if hidden or not packed.score[at] > 0 or np.isnan(packed.xyz[at, 0]):
                     continue
-                x, y = _seen(packed.xyz[at], motion.linear[row], setting.vertical)
+                x, y = np.float64(packed.xyz[at, 0]), np.float64(packed.xyz[at, 1])
+                if packed.xyz.shape[1] == 3:
+                    x, y = _seen(packed.xyz[at], motion.linear[row], setting.vertical)
                 x, y = x * scale, y * scale
                 if not plain:
                     x, y = (x - middle_x) / unit, (y - middle_y) / unit
