@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cache_samples import METADATA, make_clip, make_row
 
-from poses import cache_files, cache_shards
+from poses import cache_shards
 from poses.cache_check import CacheCheck, check_cache
 from poses.cache_reader import NotACacheError
 from poses.cache_schema import CacheMetadata, SourceStamp
@@ -15,12 +15,11 @@ from poses.encoding import encode_clip, failed_row
 
 
 @pytest.fixture
-def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path) -> Path:
     """Nine clips in three shards, row groups of two."""
-    monkeypatch.setattr(cache_files, "ROWS_PER_GROUP", 2)
     rng = np.random.default_rng(0)
     stamp = SourceStamp("v", 1, 2)
-    with CacheWriter(tmp_path, METADATA, rows_per_shard=3) as writer:
+    with CacheWriter(tmp_path, METADATA, rows_per_shard=3, rows_per_group=2) as writer:
         for number in range(7):
             writer.add(make_row(f"clip {number}", rng))
         writer.add(encode_clip(make_clip("nobody", rng, 0), stamp))

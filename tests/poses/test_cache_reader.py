@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from cache_samples import METADATA, assert_close, make_clip, make_row
 
-from poses import cache_files
 from poses.cache_check import check_cache
 from poses.cache_reader import CorruptShardError, NotACacheError, PoseCache
 from poses.cache_schema import METADATA_KEY, SCHEMA, CacheMetadata, CacheMismatchError, SourceStamp
@@ -21,11 +20,10 @@ from poses.layout import get_layout
 
 
 @pytest.fixture
-def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path) -> Path:
     """Ten clips, two without people and one that failed, in shards of six rows and row groups of four."""
-    monkeypatch.setattr(cache_files, "ROWS_PER_GROUP", 4)
     rng = np.random.default_rng(8)
-    with CacheWriter(tmp_path / "cache", METADATA, rows_per_shard=6) as writer:
+    with CacheWriter(tmp_path / "cache", METADATA, rows_per_shard=6, rows_per_group=4) as writer:
         for number in range(10):
             stamp = SourceStamp(f"/v/{number}.mp4", number, number * 10)
             if number == 4:
