@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from protocols.column_map import ColumnMap
 
 
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """What changes recipes, and where and how many networks train side by side."""
+    add = parser.add_argument
+    add(
+        "--set", action="append", default=[], metavar="[RECIPE:]KEY=VALUE", dest="overrides",
+        help="override all recipes, or one",
+    )  # fmt: skip
+    add("--jobs", type=int, default=0, metavar="N", help="processes (default: as many as there is room for)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train")
+
+
 def numbers_given(option: str, text: str, kind: type[int] | type[float]) -> tuple[float, ...]:
     """Numbers between commas, each once and not negative."""
     from fidget.cli.usage import UsageError

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidget.cli.benchmark_arguments import (
+    add_training_options,
     columns_given,
     data_given,
     name_failures,
@@ -78,12 +79,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--adaptations", default=_HEADS, metavar="NAME,...", help=f"ways to use shots (default: {_HEADS})")
     add("--settings", default=_SETTINGS, metavar="NAME,...", help=f"what is looked at (default: {_SETTINGS})")
     add("--budget-kib", metavar="KIB,...", help="also on poses made to fit so many KiB a clip")
-    add(
-        "--set", action="append", default=[], metavar="[RECIPE:]KEY=VALUE", dest="overrides",
-        help="override all recipes, or one",
-    )  # fmt: skip
-    add("--jobs", type=int, default=0, metavar="N", help="processes (default: as many as there is room for)")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train")
+    add_training_options(parser)
     add("--samples", type=int, default=1000, metavar="N", help="of the bootstrap in tables; 0: no intervals")
     parser.set_defaults(run=run)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidget.cli.benchmark_arguments import (
+    add_training_options,
     columns_given,
     data_given,
     name_failures,
@@ -73,12 +74,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--ways", default="all", metavar="NAME,...", help="conse, feature_map, or all (default)")
     add("--seen-penalty", type=float, default=0.0, metavar="X", help="taken off the cosines of seen classes")
     add("-o", "--output", type=Path, default=Path("runs/unseen"), metavar="DIR", help="default: runs/unseen")
-    add(
-        "--set", action="append", default=[], metavar="[RECIPE:]KEY=VALUE", dest="overrides",
-        help="override all recipes, or one",
-    )  # fmt: skip
-    add("--jobs", type=int, default=0, metavar="N", help="processes (default: as many as there is room for)")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train")
+    add_training_options(parser)
     add("--samples", type=int, default=1000, metavar="N", help="of the bootstrap; 0: no intervals")
     parser.set_defaults(run=run)
 
