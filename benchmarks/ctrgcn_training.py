@@ -16,9 +16,9 @@ from benchmarks.eager_ctrgcn import EagerCTRGCN
 from benchmarks.graph_training import CLASSES, measure_interleaved, training_step
 from benchmarks.table import Row, report
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.ctrgcn import PUBLISHED_NAMES, ctrgcn
 from skeleton_models.graph import adjacency
+from weights.checkpoint import load_exactly, rename
 
 WANTED = 1.5
 

@@ -21,9 +21,9 @@ from torch.nn import functional
 from benchmarks.eager_stgcnpp import EagerSTGCNpp
 from benchmarks.table import Row, report
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.graph import adjacency
 from skeleton_models.stgcnpp import PUBLISHED_NAMES, stgcnpp
+from weights.checkpoint import load_exactly, rename
 
 CLASSES = 60
 

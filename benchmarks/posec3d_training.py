@@ -20,9 +20,9 @@ from benchmarks.eager_slowonly import EagerSlowOnly
 from benchmarks.graph_training import measure_interleaved, training_step
 from benchmarks.table import Row, report
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.posec3d import PUBLISHED_NAMES, SlowOnly, posec3d_slowonly_r50
 from skeleton_models.volume_network import convolve
+from weights.checkpoint import load_exactly, rename
 
 CLASSES = 60
 FRAMES, PIXELS = 48, 56

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import AdjacencyKind, adjacency
 from skeleton_models.graph_network import DataNorm, GraphBlock, GraphNetwork, Stage, plan_stages
 from skeleton_models.stgcn import TOOLBOX_NAMES, gather_neighbours
 from skeleton_models.temporal_convolution import TemporalConvolution
+from weights.architectures import NameRules
 
 ClipGraph = Literal["tanh", "softmax"]
 """How joints' likeness becomes edges: AAGCN's tanh times a learned scale, or 2s-AGCN's softmax."""

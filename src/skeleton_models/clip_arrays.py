@@ -48,6 +48,11 @@ class ModelBatch:
     position: Tensor | None = None
     views: int = 1
 
+    @property
+    def inputs(self) -> tuple[Tensor | None, ...]:
+        """What `SkeletonModel.forward` takes, in its order."""
+        return self.x, self.present, self.position
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ModelBatch:
         """The same batch on a device."""
 

@@ -28,11 +28,11 @@ import torch
 from torch import Tensor, nn
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import adjacency
 from skeleton_models.graph_network import DataNorm, GraphNetwork, Stage, plan_stages
 from skeleton_models.temporal_branches import TemporalBranches
 from skeleton_models.temporal_convolution import TemporalConvolution
+from weights.architectures import NameRules
 
 Convention = Literal["original", "pyskl"]
 """Whose code to follow, see the module's docstring."""

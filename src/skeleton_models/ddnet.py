@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.model import SkeletonModel, gather_persons, mean_over_persons
+from weights.architectures import NameRules
 
 Norm = Literal["channels", "frames"]
 """What a batch norm normalises: each channel (the authors' code), or each frame (the PyTorch port)."""

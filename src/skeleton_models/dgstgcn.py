@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph_network import DataNorm, GraphBlock, GraphNetwork, plan_stages
 from skeleton_models.stgcn import TOOLBOX_NAMES
 from skeleton_models.temporal_convolution import MultiBranchTemporal
+from weights.architectures import NameRules
 
 PUBLISHED_NAMES: dict[str, NameRules] = {"pyskl": TOOLBOX_NAMES}
 

@@ -25,7 +25,6 @@ import torch
 from torch import Tensor, nn
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.motion_modulation import (
     MotionFeatures,
     SkeletalModulation,
@@ -40,6 +39,7 @@ from skeleton_models.person_tokens import (
     Stem,
     drop_path_rates,
 )
+from weights.architectures import NameRules
 
 
 class MotionBlock(nn.Module):

@@ -28,11 +28,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import k_adjacency, normalise_digraph, normalise_symmetric
 from skeleton_models.graph_network import DataNorm, GraphNetwork
 from skeleton_models.temporal_branches import TemporalBranches
 from skeleton_models.temporal_convolution import TemporalConvolution
+from weights.architectures import NameRules
 
 Convention = Literal["original", "pyskl"]
 """Whose code to follow, see the module's docstring."""

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.volume_network import HEAD_NAMES, ConvNorm, HeatmapNetwork, pool_space, volume_channels
+from weights.architectures import NameRules
 
 EXPANSION = 4  # a block's output channels per inner channel
 

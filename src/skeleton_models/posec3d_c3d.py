@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.volume_network import HEAD_NAMES, ConvNorm, HeatmapNetwork, pool_space, volume_channels
+from weights.architectures import NameRules
 
 PUBLISHED_NAMES: dict[str, NameRules] = {
     # conv3b, the second convolution of C3D's third group, is convs.3 of ours

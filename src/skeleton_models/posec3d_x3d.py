@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.volume_network import HEAD_NAMES, ConvNorm, HeatmapNetwork, volume_channels
+from weights.architectures import NameRules
 
 PUBLISHED_NAMES: dict[str, NameRules] = {
     "pyskl": [*HEAD_NAMES, *((rf"^layer{stage + 1}\.", f"stages.{stage}.") for stage in range(4))]

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.posec3d import PUBLISHED_NAMES as SLOWONLY_NAMES
 from skeleton_models.posec3d import SlowOnly
 from skeleton_models.volume_network import volume_channels
+from weights.architectures import NameRules
 
 PUBLISHED_NAMES: dict[str, NameRules] = dict(SLOWONLY_NAMES)  # pose_only, or what `select_pose_path` gives
 

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.model import SkeletonModel, gather_persons, mean_over_persons
+from weights.architectures import NameRules
 
 Convention = Literal["original", "pyskl"]
 """Whose code to follow, see the module's docstring."""

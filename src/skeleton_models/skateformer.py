@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.person_tokens import (
     DropPath,
     FeedForward,
@@ -30,6 +29,7 @@ from skeleton_models.person_tokens import (
     drop_path_rates,
 )
 from skeleton_models.skate_partition import JointPartition, joint_partition
+from weights.architectures import NameRules
 
 
 class PartitionAttention(nn.Module):

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import AdjacencyKind, adjacency
 from skeleton_models.graph_network import DataNorm, GraphBlock, GraphNetwork, plan_stages
 from skeleton_models.temporal_convolution import MULTI_BRANCH_NAMES, TemporalConvolution
+from weights.architectures import NameRules
 
 Adaptive = Literal["init", "offset", "importance"]
 """How a block learns its graph: its weights start at the graph (`init`), are added to it (`offset`), or

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.graph import AdjacencyKind, adjacency
 from skeleton_models.graph_network import DataNorm, GraphBlock, GraphNetwork, plan_stages
 from skeleton_models.stgcn import TOOLBOX_NAMES, Adaptive, GraphConvolution
 from skeleton_models.temporal_convolution import MultiBranchTemporal
+from weights.architectures import NameRules
 
 PUBLISHED_NAMES: dict[str, NameRules] = {"pyskl": TOOLBOX_NAMES, "mmaction2": TOOLBOX_NAMES}
 

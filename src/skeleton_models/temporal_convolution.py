@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skeleton_models.checkpoint import NameRules
+from weights.architectures import NameRules
 
 MULTI_BRANCH_NAMES: NameRules = (
     (r"\.branches\.(\d+)\.0\.", r".reduce.\1."),

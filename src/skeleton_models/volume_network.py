@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poses.layout import Layout
-from skeleton_models.checkpoint import NameRules
 from skeleton_models.model import SkeletonModel
+from weights.architectures import NameRules
 
 UINT8_SCALE = 255.0  # as `heatmap` writes them; it is not imported, for it needs numba
 Kernel = tuple[int, int, int]

@@ -23,7 +23,9 @@ def test_every_module_is_named() -> None:
 
 
 def test_every_path_on_the_page_exists() -> None:
-    paths = re.findall(r"`((?:poses|weights|pose_extract|fidget)/[\w/]+\.\w+)`", PAGE)
+    paths = re.findall(
+        r"`((?:poses|weights|pose_extract|skeleton_models|rgb_models|fidget)/[\w/]+\.\w+)`", PAGE
+    )
     assert paths
     assert [path for path in paths if not (ROOT / "src" / path).is_file()] == []
 

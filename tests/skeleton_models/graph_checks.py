@@ -14,7 +14,8 @@ import torch
 from tests.skeleton_models.named_weights import named_weights
 from torch import Tensor, nn
 
-from skeleton_models.checkpoint import NameRules, load_exactly, rename
+from weights.architectures import NameRules
+from weights.checkpoint import load_exactly, rename
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -12,9 +12,9 @@ from tests.skeleton_models.named_weights import named_input
 from torch import nn
 
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.ctrgcn import CTRGCN, PUBLISHED_NAMES, Convention, TopologyRefinement, ctrgcn
 from skeleton_models.graph import adjacency
+from weights.checkpoint import load_exactly, rename
 
 
 def small(layout: str = "coco17", in_channels: int = 3, convention: Convention = "original") -> CTRGCN:

@@ -12,8 +12,8 @@ from tests.skeleton_models.named_weights import named_input, named_weights
 from torch.nn import functional
 
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.posec3d import PUBLISHED_NAMES, SlowOnly, posec3d_slowonly_r50
+from weights.checkpoint import load_exactly, rename
 
 small = partial(SlowOnly, num_classes=5, in_channels=17, base_channels=4, stage_blocks=(2, 2, 1))
 

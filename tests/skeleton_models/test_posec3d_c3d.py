@@ -10,8 +10,8 @@ from tests.skeleton_models import graph_checks, volume_checks
 from tests.skeleton_models.named_weights import named_input
 
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.posec3d_c3d import C3D, PUBLISHED_NAMES, posec3d_c3d_light, posec3d_c3d_small
+from weights.checkpoint import load_exactly, rename
 
 small = partial(C3D, num_classes=5, in_channels=17, base_channels=4)
 RULES = PUBLISHED_NAMES["pyskl"]

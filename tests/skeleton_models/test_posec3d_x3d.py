@@ -10,8 +10,8 @@ from tests.skeleton_models import graph_checks, volume_checks
 from tests.skeleton_models.named_weights import named_input
 
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.posec3d_x3d import PUBLISHED_NAMES, X3D, posec3d_x3d_shallow
+from weights.checkpoint import load_exactly, rename
 
 small = partial(X3D, num_classes=5, in_channels=17, base_channels=8, stage_blocks=(2, 1, 1))
 

@@ -9,8 +9,8 @@ from tests.skeleton_models import graph_checks, volume_checks
 from tests.skeleton_models.named_weights import named_input
 
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.rgbpose_conv3d import PUBLISHED_NAMES, rgbpose_conv3d_pose, select_pose_path
+from weights.checkpoint import load_exactly, rename
 
 
 def test_equals_pyskl_with_nothing_from_the_rgb_path() -> None:

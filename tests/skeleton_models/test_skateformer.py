@@ -11,8 +11,8 @@ from tests.skeleton_models import graph_checks
 from torch import Tensor
 
 from poses.layout import Layout, get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.skateformer import PUBLISHED_NAMES, SkateFormer, skateformer, skateformer_small
+from weights.checkpoint import load_exactly, rename
 
 PUBLISHED = {
     "nwucla": {"layout": "nwucla20", "num_classes": 10, "mlp_ratio": 1.0},

@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn import functional
 
 from poses.layout import get_layout
-from skeleton_models.checkpoint import load_exactly, rename
 from skeleton_models.graph import adjacency
 from skeleton_models.stgcnpp import PUBLISHED_NAMES, STGCNpp, stgcnpp
 from skeleton_models.temporal_convolution import merged_pointwise
+from weights.checkpoint import load_exactly, rename
 
 SMALL = {"base_channels": 12, "num_stages": 5, "inflate_stages": (3, 5), "down_stages": (3, 4)}
 small = partial(STGCNpp, **SMALL)

@@ -136,8 +136,8 @@ def _computed(run: FinishedRun, clip_ids: tuple[str, ...]) -> ClipFeatures:
     """In the memory of one batch beside what comes out."""
     network = run.network
 
-    def rows_of(x: Tensor, present: Tensor | None, position: Tensor | None) -> Tensor:
-        features, log_probs = features_and_log_probs(network, x, present, position)
+    def rows_of(*inputs: Tensor | None) -> Tensor:
+        features, log_probs = features_and_log_probs(network, *inputs)
         return torch.cat([log_probs.exp(), features.float()], 1)  # (rows, A + D)
 
     actions = len(run.tree.actions)
@@ -150,11 +150,9 @@ def _computed(run: FinishedRun, clip_ids: tuple[str, ...]) -> ClipFeatures:
     return ClipFeatures(clip_ids, np.ascontiguousarray(both[:, actions:]), log_probs)
 
 
-def features_and_log_probs(
-    network: ActionNetwork, x: Tensor, present: Tensor | None, position: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def features_and_log_probs(network: ActionNetwork, *inputs: Tensor | None) -> tuple[Tensor, Tensor]:
     """(rows, D) and (rows, A) of a batch; the arguments as in `ActionNetwork.forward`."""
-    features = network.model.forward_features(x, present, position)
+    features = network.model.forward_features(*inputs)
     return features, action_log_probs(network.model.forward_head(features), network.group_of)
 
 

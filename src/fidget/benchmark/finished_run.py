@@ -18,7 +18,7 @@ from fidget.training.run import Machines, launch
 from fidget.training.run_directory import RunDirectory, load_tensors
 from protocols.label_tree import LabelTree
 from protocols.scores import read_scores
-from skeleton_models.checkpoint import load_exactly
+from weights.checkpoint import load_exactly
 
 
 @dataclass

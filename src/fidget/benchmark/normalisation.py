@@ -134,7 +134,7 @@ def _measured(
             for number, made in enumerate(batches):
                 seen = {name: int(_count(layer)) for name, layer in layers.items()}
                 batch = run.val_input.finish(made.to(run.fabric.device, non_blocking=True))
-                run.network(batch.x, batch.present, batch.position)
+                run.network(*batch.inputs)
                 for name, layer in layers.items():
                     if int(_count(layer)) > seen[name]:
                         assert layer.running_mean is not None and layer.running_var is not None

@@ -97,8 +97,8 @@ def _network(recipe: Recipe, layout: Layout, checkpoint: Path) -> tuple[Skeleton
     """
     from fidget.training.builders import build_input
     from fidget.training.run_directory import load_tensors
-    from skeleton_models.checkpoint import load_exactly
     from skeleton_models.zoo import create_model
+    from weights.checkpoint import load_exactly
 
     stored: dict[str, Tensor] = load_tensors(checkpoint)["model"]
     state = {name[6:]: tensor for name, tensor in stored.items() if name.startswith("model.")}

@@ -129,7 +129,7 @@ def train_epoch(run: Run, epoch: int, timing: dict[str, float]) -> Row:
                 group["lr"] = base_rate * factor
             batch = run.train_input.finish(made.to(fabric.device, non_blocking=True))
             labels = made_labels.to(fabric.device, non_blocking=True)
-            log_probs, embedded = run.wrapped(batch.x, batch.present, batch.position)
+            log_probs, embedded = run.wrapped(*batch.inputs)
             loss = run.loss(log_probs, labels, embedded)
             run.optimizer.zero_grad(set_to_none=True)
             fabric.backward(loss)

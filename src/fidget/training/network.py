@@ -14,9 +14,9 @@ from fidget.training.recipe import Recipe
 from fidget.training.run_directory import whole_checkpoint
 from poses.layout import Layout
 from protocols.label_tree import LabelTree
-from skeleton_models.checkpoint import load_exactly, read_checkpoint, rename
 from skeleton_models.model import SkeletonModel
 from skeleton_models.zoo import create_model, published_names
+from weights.checkpoint import load_exactly, read_checkpoint, rename
 
 
 class ActionNetwork(nn.Module):
@@ -38,14 +38,13 @@ class ActionNetwork(nn.Module):
         self.embed = nn.Linear(model.num_features, embedding_width) if embedding_width else None
         self.register_buffer("group_of", group_of, persistent=False)
 
-    def forward(
-        self, x: Tensor, present: Tensor | None, position: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
+    def forward(self, *inputs: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities (N, A), and features as label embeddings (N, E) or None.
 
+        The inputs are those of a batch: what the model's `forward_features` takes.
         Volumes may be uint8, 255 for 1, or half precision: heatmap models scale them on their own device.
         """
-        features = self.model.forward_features(x, present, position)
+        features = self.model.forward_features(*inputs)
         log_probs = action_log_probs(self.model.forward_head(features), self.group_of)
         return log_probs, self.embed(features) if self.embed is not None else None
 

@@ -16,7 +16,7 @@ from fidget.training.data import ClipSet, PoseClips
 from fidget.training.loader import Prefetcher
 from skeleton_models.clip_arrays import ModelBatch
 
-RowsOf = Callable[[Tensor, Tensor | None, Tensor | None], Tensor]  # x, present, position -> (rows, width)
+RowsOf = Callable[..., Tensor]  # the inputs of a batch -> (rows, width)
 
 
 class _Job(NamedTuple):
@@ -54,8 +54,8 @@ def predict(
         prefetch: batches made ahead.
     """
 
-    def probabilities(x: Tensor, present: Tensor | None, position: Tensor | None) -> Tensor:
-        log_probs, _ = network(x, present, position)  # (rows, A)
+    def probabilities(*inputs: Tensor | None) -> Tensor:
+        log_probs, _ = network(*inputs)  # (rows, A)
         exponential: Tensor = log_probs.float().exp()
         return exponential
 
@@ -124,9 +124,7 @@ def _summed(rows_of: RowsOf, batch: ModelBatch, views_at_once: int) -> Tensor:
     found = []
     for begin in range(0, len(batch.x), views_at_once):
         rows = slice(begin, begin + views_at_once)
-        present = None if batch.present is None else batch.present[rows]
-        position = None if batch.position is None else batch.position[rows]
-        found.append(rows_of(batch.x[rows], present, position))
+        found.append(rows_of(*(None if tensor is None else tensor[rows] for tensor in batch.inputs)))
     together = torch.cat(found)  # (n * views, width)
     return together.view(-1, batch.views, together.shape[1]).sum(1)
 

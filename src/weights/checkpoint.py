@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-NameRules = Sequence[tuple[str, str]]
-"""Pairs of (regular expression, replacement), applied in order to a whole name by `re.sub`."""
+from weights.architectures import NameRules
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from skeleton_models.checkpoint import load_exactly, read_checkpoint, rename
+from weights.checkpoint import load_exactly, read_checkpoint, rename
 
 
 def two_layers() -> nn.Sequential:

@@ -1,0 +1,1 @@
+"""Networks over the frames of a clip: frames become tensors, tensors become logits."""

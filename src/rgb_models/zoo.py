@@ -1,0 +1,65 @@
+"""Every network over frames by its name: `create_model("manet", num_classes=52, frames=8)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rgb_models.model import RgbModel
+from rgb_models.preprocessing import Preprocessing
+from weights.architectures import Architectures, NameRules, check_count
+
+MODELS: Architectures[RgbModel] = Architectures({}, common=("num_classes", "frames"))
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names that match a shell pattern such as `tsm*`, sorted."""
+    return MODELS.matching(pattern)
+
+
+def create_model(name: str, *, num_classes: int, frames: int | None = None, **options: Any) -> RgbModel:
+    """A network with fresh weights, drawn from torch's generator.
+
+    Args:
+        name: one of `list_models()`.
+        num_classes: width of the logits, at least 1.
+        frames: T of its input, at least 1; None for the published number.
+        options: the network's own, `model_options` names them and its file describes them.
+
+    Raises:
+        ValueError: no such network or option (the message names those there are), or a number or an option
+            out of its range.
+    """
+    make = MODELS[name].make
+    given = {"num_classes": num_classes} | ({} if frames is None else {"frames": frames})
+    for what, number in given.items():
+        check_count(name, what, number)
+    MODELS.check_options(name, options)
+    return make(**given, **options)
+
+
+def model_options(name: str) -> list[str]:
+    """What `create_model` takes for a network beside classes and frames, in the file's order.
+
+    Raises:
+        ValueError: no such network.
+    """
+    return MODELS.options(name)
+
+
+def published_names(name: str) -> Mapping[str, NameRules]:
+    """Toolbox -> rules for `checkpoint.rename`, so that its checkpoints load into the network of this name.
+
+    Raises:
+        ValueError: no such network.
+    """
+    return MODELS[name].published
+
+
+def preprocessing(name: str) -> Preprocessing:
+    """How a network's frames are made where a recipe says nothing else.
+
+    Raises:
+        ValueError: no such network.
+    """
+    return MODELS.model_class(name).preprocessing
