@@ -68,7 +68,7 @@ class Bottleneck(nn.Module):
         planes: inner channels; 4 * planes come out.
         stride: in height and width, of the 3x3.
         before: on the residual branch's input, (N * T, C, H, W) to the same shape: what TSM calls `blockres`.
-        inside: after the 3x3 and its batch norm, before their ReLU; (N * T, planes, H', W') to the same shape.
+        inside: after the 3x3 and its batch norm, before their ReLU: (N * T, planes, H', W') to the same.
     """
 
     def __init__(
