@@ -57,12 +57,15 @@ def rename(state: Mapping[str, Tensor], rules: NameRules) -> dict[str, Tensor]:
 def load_exactly(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load a state dict that must fit entry by entry.
 
-    Trailing axes of length 1 do not count: a 1x1 convolution and a linear layer hold the same weights.
+    Trailing axes of length 1 do not count: a 1x1 convolution and a linear layer hold the same weights. Batch
+    norms' counts of batches may be missing, and stay what they are: checkpoints from before PyTorch 0.4.1 have
+    none, torchvision's first ResNet-50 among them.
 
     Raises:
         ValueError: entries are missing, left over or of another shape; the message names them.
     """
     own = model.state_dict()
+    state = {name: count for name, count in own.items() if name.endswith("num_batches_tracked")} | dict(state)
     missing = sorted(own.keys() - state.keys())
     unexpected = sorted(state.keys() - own.keys())
     misfits = [

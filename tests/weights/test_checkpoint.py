@@ -66,6 +66,16 @@ def test_any_other_shape_is_refused(shape: tuple[int, ...]) -> None:
         load_exactly(nn.Linear(3, 2), state)
 
 
+def test_old_checkpoints_have_no_counts_of_batches() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
+    state = {name: tensor + 2 for name, tensor in model.state_dict().items() if "num_batches" not in name}
+    load_exactly(model, state)
+    assert torch.equal(model[1].running_var, torch.full((2,), 3.0)) and model[1].num_batches_tracked == 0
+    del state["1.running_var"]
+    with pytest.raises(ValueError, match=r"missing \(1\): 1\.running_var;"):
+        load_exactly(model, state)
+
+
 def test_everything_wrong_is_named_at_once_and_nothing_is_loaded() -> None:
     model = two_layers()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
