@@ -202,9 +202,10 @@ def augment_batch(frames: Tensor, draws: Draws, settings: FrameAugment) -> Tenso
             f"expected frames (N, T, H, W, 3) uint8, got {tuple(frames.shape)} {str(frames.dtype)[6:]}"
         )
     check_draws(draws, len(frames))
-    mirrored = torch.from_numpy(flipped(draws, settings)).to(frames.device)
-    if bool(settings.flip_probability):
-        frames = torch.where(mirrored.view(-1, 1, 1, 1, 1), frames.flip(3), frames)
+    rows = np.flatnonzero(flipped(draws, settings))
+    if rows.size:
+        at = torch.from_numpy(rows).to(frames.device)
+        frames = frames.index_copy(0, at, frames[at].flip(3))
     if not settings.changes_values:
         return frames
     x = frames.permute(0, 1, 4, 2, 3).to(torch.float32, memory_format=torch.contiguous_format)

@@ -18,7 +18,7 @@ from rgb_models.frame_augment import Columns, Draws, FrameAugment, check_draws
 
 
 def partners(order: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(N,) whom each clip is mixed with: the next one in the order of the draws (N,), the last with the first."""
+    """(N,) whom each clip is mixed with: the next in the order of the draws (N,), the last with the first."""
     ranked = np.argsort(order, kind="stable")
     partner = np.empty(len(order), np.int64)
     partner[ranked] = np.roll(ranked, -1)
