@@ -58,7 +58,7 @@ def load_exactly(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load a state dict that must fit entry by entry.
 
     Trailing axes of length 1 do not count: a 1x1 convolution and a linear layer hold the same weights. Batch
-    norms' counts of batches may be missing, and stay what they are: checkpoints from before PyTorch 0.4.1 have
+    norms' counts of batches may be missing and stay what they are: checkpoints from before PyTorch 0.4.1 have
     none, torchvision's first ResNet-50 among them.
 
     Raises:
