@@ -77,6 +77,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.video_ids)
 
+    def videos(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """The videos, each once, in the order in which they come; and (N,) the number of each row's."""
+        coded = pa.array(self.video_ids, pa.string()).dictionary_encode()
+        return tuple(coded.dictionary.to_pylist()), coded.indices.to_numpy().astype(np.int64)
+
 
 def write_detections(path: str | Path, detections: Detections) -> None:
     """Write a detection file; it is there whole or not at all.
@@ -154,7 +159,9 @@ def _from_table(table: pa.Table, metadata: Any, tree: LabelTree | None) -> Detec
     else:
         indices = actions.cast(pa.int64()).to_numpy()
     numbers = [table[name].cast(pa.float64()).to_numpy() for name in ("t_start_s", "t_end_s", "score")]
-    ids = tuple(table["video_id"].cast(pa.string()).to_pylist())
+    coded = table["video_id"].cast(pa.string()).combine_chunks().dictionary_encode()
+    names = np.array(coded.dictionary.to_pylist(), object)  # one string a video, not one a row
+    ids = tuple(names[coded.indices.to_numpy()].tolist())
     start, end, scores = numbers
     return Detections(found, ids, start, end, indices, scores, str(metadata.get("method", "")))
 

@@ -1,0 +1,338 @@
+"""How well actions were found in time: mean average precision over tIoU thresholds, of actions and groups.
+
+Average precision is the area under the interpolated curve of precision over recall, as in PASCAL VOC 2011
+(Everingham et al., IJCV 2015); the mean is over classes, then over thresholds. MMA-82's AVG is the mean of
+the averages of both levels. Times are never rounded.
+
+Letters: K thresholds, A classes, D detections, I instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.detection_rules import CHALLENGE, EVERY_TENTH, OPENTAD, Rule
+from protocols.detection_table import Instance
+from protocols.detections import Detections
+from protocols.segment_matching import Floats, Integers, Segments, match, overlapping_pairs
+
+_SAME_S = 1e-3  # instances of one class that differ by no more are duplicates
+
+
+@dataclass(frozen=True, eq=False)
+class LevelPrecision:
+    """Average precisions of one level of the label tree.
+
+    Attributes:
+        classes: A names.
+        tious: K thresholds.
+        ap: (K, A) average precision in 0..1; NaN for classes that the rule leaves out.
+        instances: (A,) how many instances each class has.
+    """
+
+    classes: tuple[str, ...]
+    tious: tuple[float, ...]
+    ap: NDArray[np.float64]
+    instances: NDArray[np.int64]
+
+    @property
+    def at(self) -> NDArray[np.float64]:
+        """(K,) mean average precision at each threshold."""
+        kept = ~np.isnan(self.ap[0])
+        mean: NDArray[np.float64] = self.ap[:, kept].mean(axis=1) if kept.any() else np.zeros(len(self.ap))
+        return mean
+
+    def average(self, tious: Sequence[float] | None = None) -> float:
+        """The mean over thresholds, all or some of those measured.
+
+        Raises:
+            ValueError: a threshold was not measured.
+        """
+        wanted = self.tious if tious is None else tuple(tious)
+        lacking = [tiou for tiou in wanted if tiou not in self.tious]
+        if lacking:
+            raise ValueError(f"mAP was measured at tIoU {self.tious}, not at {', '.join(map(str, lacking))}")
+        at = self.at
+        return float(np.mean([at[self.tious.index(tiou)] for tiou in wanted]))
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionMeasures:
+    """What is printed of a detection file.
+
+    Attributes:
+        action: of the actions.
+        body: of the body groups; None for a tree without groups.
+        rule: whose way of measuring.
+        duplicates: instances that the rule left out as duplicates or as without length.
+        same_class_overlaps: pairs of instances of one class and video that overlap in time; counted, kept.
+        videos: annotated videos.
+        unknown_videos: videos in the detection file that are not annotated; their detections count as false
+            positives, as in all three toolboxes.
+        silent_videos: annotated videos without a detection.
+    """
+
+    action: LevelPrecision
+    body: LevelPrecision | None
+    rule: Rule
+    duplicates: int
+    same_class_overlaps: int
+    videos: int
+    unknown_videos: int
+    silent_videos: int
+
+    def average(self, tious: Sequence[float] | None = None) -> float:
+        """MMA-82's AVG: the mean of both levels' averages; of the actions alone without groups."""
+        levels = [level.average(tious) for level in (self.action, self.body) if level is not None]
+        return float(np.mean(levels))
+
+    def table(self) -> dict[str, float]:
+        """Names as in the papers' tables -> values in 0..1.
+
+        `action@0.5` and so on; `action_avg` over every tenth, `action_avg_challenge` over 0.2, 0.5 and 0.7,
+        the same of `body`, and `avg`, `avg_challenge` of both.
+        """
+        found: dict[str, float] = {}
+        kinds = [(name, tious) for name, tious in (("avg", EVERY_TENTH), ("avg_challenge", CHALLENGE))
+                 if set(tious) <= set(self.action.tious)]  # fmt: skip
+        for name, level in (("action", self.action), ("body", self.body)):
+            if level is None:
+                continue
+            found |= {f"{name}@{tiou:g}": float(v) for tiou, v in zip(level.tious, level.at, strict=True)}
+            found |= {f"{name}_{kind}": level.average(tious) for kind, tious in kinds}
+        return found | {kind: self.average(tious) for kind, tious in kinds}
+
+
+def measure_detections(
+    detections: Detections,
+    instances: Sequence[Instance],
+    videos: Sequence[str],
+    tious: Sequence[float] = EVERY_TENTH,
+    rule: Rule = OPENTAD,
+) -> DetectionMeasures:
+    """Mean average precision of a detection file, at both levels of its tree.
+
+    Args:
+        detections: of any videos; those of videos that are not annotated are false positives.
+        instances: all that happens in the annotated videos.
+        videos: the annotated videos, also those in which nothing happens.
+        tious: thresholds in 0..1.
+        rule: whose way of measuring.
+
+    Raises:
+        ValueError: no instance, no threshold or one out of range, an instance of an unknown video, or not one
+            detection in an annotated video (the ids do not fit each other).
+    """
+    _check(detections, instances, videos, tious)
+    number = {video_id: row for row, video_id in enumerate(videos)}
+    table = np.array([(number.get(one.video_id, -1), one.label) for one in instances], np.int64)
+    if (table[:, 0] < 0).any():
+        wrong = instances[int(np.flatnonzero(table[:, 0] < 0)[0])].video_id
+        raise ValueError(f"an instance is of video {wrong!r}, which is not among the {len(videos)} videos")
+    times = np.array([(one.t_start_s, one.t_end_s) for one in instances], np.float64)
+    found = Counted.of(detections, number)
+    if not found.known:
+        raise ValueError(
+            f"no detection is of an annotated video: detections of {_few(detections.video_ids)}, "
+            f"annotations of {_few(videos)}; do the names have the same form?"
+        )
+    tree = detections.tree
+    actions = Annotated(table[:, 0], table[:, 1], times[:, 0], times[:, 1])
+    kept = actions.without_duplicates() if rule.drop_duplicates else actions
+    body = None
+    if tree.groups:
+        group_of = np.array(tree.group_of, np.int64)
+        mapped = Annotated(actions.video, group_of[actions.label], actions.start_s, actions.end_s)
+        mapped = mapped.without_duplicates() if rule.drop_duplicates else mapped
+        body = level_precision(
+            tree.groups, found.video, group_of[detections.actions], detections, mapped, tious, rule
+        )
+    return DetectionMeasures(
+        action=level_precision(tree.actions, found.video, detections.actions, detections, kept, tious, rule),
+        body=body,
+        rule=rule,
+        duplicates=len(actions) - len(kept),
+        same_class_overlaps=actions.overlaps(),
+        videos=len(videos),
+        unknown_videos=found.unknown,
+        silent_videos=len(videos) - found.known,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """The videos of a detection file as numbers.
+
+    Attributes:
+        video: (D,) number of the annotated video; those that are not annotated have numbers behind them.
+        known: annotated videos with a detection.
+        unknown: videos with a detection that are not annotated.
+    """
+
+    video: Integers
+    known: int
+    unknown: int
+
+    @staticmethod
+    def of(detections: Detections, number: dict[str, int]) -> Counted:
+        """Number the videos of a file by those of the annotations."""
+        names, rows = detections.videos()
+        known = [number.get(name, -1) for name in names]
+        behind = iter(range(len(number), len(number) + len(names)))
+        numbers = np.array([next(behind) if one < 0 else one for one in known], np.int64)
+        unknown = sum(one < 0 for one in known)
+        return Counted(numbers[rows], len(names) - unknown, unknown)
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """Instances as arrays, I each: number of the video, class, start and end in seconds."""
+
+    video: Integers
+    label: Integers
+    start_s: Floats
+    end_s: Floats
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def without_duplicates(self) -> Annotated:
+        """Without instances of no length, and those that repeat an earlier one that was kept."""
+        kept: list[int] = []
+        earlier: dict[tuple[int, int], list[int]] = {}
+        for row, key in enumerate(zip(self.video.tolist(), self.label.tolist(), strict=True)):
+            start, end = self.start_s[row], self.end_s[row]
+            if end - start <= 0:
+                continue
+            others = earlier.setdefault(key, [])
+            if any(
+                abs(start - self.start_s[o]) <= _SAME_S and abs(end - self.end_s[o]) <= _SAME_S
+                for o in others
+            ):
+                continue
+            others.append(row)
+            kept.append(row)
+        rows = np.array(kept, np.int64)
+        return Annotated(self.video[rows], self.label[rows], self.start_s[rows], self.end_s[rows])
+
+    def overlaps(self) -> int:
+        """Pairs of one video and class that share time."""
+        order = np.lexsort((self.start_s, self.label, self.video))
+        pairs = 0
+        for step in range(1, len(order)):
+            one, later = order[:-step], order[step:]
+            same = (self.video[one] == self.video[later]) & (self.label[one] == self.label[later])
+            if not same.any():
+                break  # nobody has a neighbour so far away, so nobody has one further away
+            pairs += int((same & (self.start_s[later] < self.end_s[one])).sum())
+        return pairs
+
+
+def level_precision(
+    classes: Sequence[str],
+    video: Integers,
+    label: Integers,
+    detections: Detections,
+    annotated: Annotated,
+    tious: Sequence[float],
+    rule: Rule,
+) -> LevelPrecision:
+    """Average precision of every class at every threshold.
+
+    Args:
+        classes: A names.
+        video: (D,) number of each detection's video.
+        label: (D,) its class at this level.
+        detections: their times and scores.
+        annotated: what happens.
+        tious: K thresholds.
+        rule: whose way of measuring.
+    """
+    width, scores = len(classes), detections.scores
+    found = Segments(video * width + label, detections.t_start_s, detections.t_end_s)
+    wanted = Segments(annotated.video * width + annotated.label, annotated.start_s, annotated.end_s)
+    pairs = overlapping_pairs(found, scores, wanted, min(tious), rule)
+    positives = np.bincount(annotated.label, minlength=width)
+    taken = [match(pairs, len(annotated), threshold) for threshold in tious]
+    right = np.zeros(len(scores), np.bool_)
+    for held in taken:
+        right[held[held >= 0]] = True
+    rank = ranks_in_class(label, scores, width, np.flatnonzero(right), rule)
+    ap = np.full((len(tious), width), np.nan if rule.absent == "left_out" else 0.0)
+    present = np.flatnonzero(positives)
+    ap[:, present] = 0.0
+    for row, found_by in enumerate(taken):
+        hits = found_by[found_by >= 0]
+        hits = hits[np.lexsort((rank[hits], label[hits]))]
+        bounds = np.searchsorted(label[hits], np.arange(width + 1))
+        for one in present:
+            at = rank[hits[bounds[one] : bounds[one + 1]]]
+            ap[row, one] = interpolated_precision(at, int(positives[one]))
+    return LevelPrecision(tuple(classes), tuple(tious), ap, positives.astype(np.int64))
+
+
+def ranks_in_class(label: Integers, scores: Floats, classes: int, asked: Integers, rule: Rule) -> Integers:
+    """(D,) where in its class's list, surest first and from 1, a detection stands; 0 where nobody asked.
+
+    Args:
+        label: (D,) class of each detection.
+        scores: (D,) how sure each is.
+        classes: A.
+        asked: rows of the detections that need a rank, each once; few do.
+        rule: says who comes first of equals.
+    """
+    rank = np.zeros(len(scores), np.int64)
+    by_class = np.argsort(label.astype(np.uint16), kind="stable")  # a radix sort; in the order of the file
+    bounds = np.searchsorted(label[by_class], np.arange(classes + 1))
+    asked_label = label[asked]
+    for one in np.unique(asked_label):
+        rows = by_class[bounds[one] : bounds[one + 1]]
+        own, mine = np.sort(scores[rows]), asked[asked_label == one]
+        below = np.searchsorted(own, scores[mine], "left")
+        equal = np.searchsorted(own, scores[mine], "right") - below
+        rank[mine] = len(own) - below - equal + 1
+        tied = mine[equal > 1]
+        if len(tied):
+            rank[tied] += _among_equals(rows, scores, tied, rule.first_of_equals)
+    return rank
+
+
+def _among_equals(rows: Integers, scores: Floats, tied: Integers, first: bool) -> Integers:
+    """How many equally sure detections of its class come before each of these."""
+    ordered = rows[np.lexsort((rows if first else -rows, -scores[rows]))]
+    values = -scores[ordered]
+    place = np.empty(int(rows.max()) + 1, np.int64)
+    place[ordered] = np.arange(len(ordered))
+    found: Integers = place[tied] - np.searchsorted(values, -scores[tied], "left")
+    return found
+
+
+def interpolated_precision(ranks: Integers, positives: int) -> float:
+    """Area under the interpolated curve, from the ranks (from 1) of the true positives, in order."""
+    if not len(ranks):
+        return 0.0
+    precision = np.arange(1, len(ranks) + 1) / ranks
+    best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(best_from_here.sum() / positives)
+
+
+def _check(
+    detections: Detections, instances: Sequence[Instance], videos: Sequence[str], tious: Sequence[float]
+) -> None:
+    if not instances:
+        raise ValueError("nothing is annotated in these videos, so there is nothing to measure")
+    if not tious or not all(0 < tiou <= 1 for tiou in tious):
+        raise ValueError(f"expected tIoU thresholds above 0 and up to 1, got {tuple(tious)}")
+    if len(set(videos)) != len(videos):
+        raise ValueError("an annotated video is named twice")
+    if not len(detections):
+        raise ValueError("the detection file holds no detection")
+
+
+def _few(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names[:1000]))
+    return ", ".join(map(repr, unique[:3])) + (" ..." if len(unique) > 3 else "")

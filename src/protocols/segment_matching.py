@@ -1,0 +1,161 @@
+"""Which detected segment takes which annotated one, for a whole data set at once.
+
+Every evaluator of temporal detection in use goes through the detections of a class from the surest down, and
+gives each the free instance of its video that it overlaps most, as long as the overlap reaches a threshold.
+All instances prefer surer detections and every detection prefers more overlap, so this is the one stable
+matching of such preferences (Gale and Shapley, 1962); it is found here by rounds over arrays in which every
+detection without an instance asks for its best one that is left, instead of detection by detection.
+
+Letters: D detections, I instances, P pairs of the two that overlap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.detection_rules import Rule
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Segments as arrays; rows are those of a detection file or of annotations.
+
+    Attributes:
+        group: (N,) number of each segment's video and class together; segments of one group may match.
+        start_s: (N,) seconds.
+        end_s: (N,) seconds.
+    """
+
+    group: Integers
+    start_s: Floats
+    end_s: Floats
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def rows(self, chosen: Integers | NDArray[np.bool_]) -> Segments:
+        """Some of them."""
+        return Segments(self.group[chosen], self.start_s[chosen], self.end_s[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Detections and instances of the same video and class that overlap enough for the lowest threshold.
+
+    They are sorted by detection, surest first, and each detection's by overlap, most first.
+
+    Attributes:
+        detection: (P,) row of the detection.
+        instance: (P,) row of the instance.
+        tiou: (P,) their temporal intersection over union.
+    """
+
+    detection: Integers
+    instance: Integers
+    tiou: Floats
+
+
+def tiou(start_s: Floats, end_s: Floats, other_start_s: Floats, other_end_s: Floats, rule: Rule) -> Floats:
+    """Temporal intersection over union of segments of equal shape, as a rule computes it."""
+    shared = (np.minimum(end_s, other_end_s) - np.maximum(start_s, other_start_s)).clip(0)
+    union = (other_end_s - other_start_s) + (end_s - start_s) - shared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = shared / np.maximum(union + rule.union_offset, rule.least_union)
+    if rule.single_precision:
+        found = found.astype(np.float32).astype(np.float64)
+    overlap: Floats = np.nan_to_num(found, nan=0.0)
+    return overlap
+
+
+def overlapping_pairs(
+    detections: Segments, scores: Floats, instances: Segments, least_tiou: float, rule: Rule
+) -> Pairs:
+    """All pairs of one group whose overlap is at least `least_tiou`.
+
+    Equal scores are ordered as the rule says: the detection that comes first in the file before the others,
+    or after them.
+    """
+    by_group = np.argsort(instances.group, kind="stable")
+    groups, first, count = np.unique(instances.group[by_group], return_index=True, return_counts=True)
+    place = _places(groups, detections.group)  # (D,) row in `groups`, -1 where nothing is annotated
+    asked = np.flatnonzero(place >= 0)
+    place = place[asked]
+    each = count[place]  # instances that each of these detections may meet
+    detection = np.repeat(asked, each)
+    behind = np.arange(len(detection)) - np.repeat(np.cumsum(each) - each, each)
+    instance = by_group[np.repeat(first[place], each) + behind]
+    overlap = tiou(
+        detections.start_s[detection], detections.end_s[detection],
+        instances.start_s[instance], instances.end_s[instance], rule,
+    )  # fmt: skip
+    enough = np.flatnonzero(overlap >= least_tiou)
+    return _in_order(Pairs(detection[enough], instance[enough], overlap[enough]), scores, rule)
+
+
+def _in_order(pairs: Pairs, scores: Floats, rule: Rule) -> Pairs:
+    """Pairs that come detection by detection, sorted as `Pairs` says."""
+    if not len(pairs.detection):
+        return pairs
+    begins = np.flatnonzero(np.r_[True, pairs.detection[1:] != pairs.detection[:-1]])
+    counts = np.diff(np.r_[begins, len(pairs.detection)])
+    order = np.arange(len(pairs.detection))
+    crowded = np.flatnonzero(np.repeat(counts > 1, counts))  # most detections meet one instance only
+    some = Pairs(pairs.detection[crowded], pairs.instance[crowded], pairs.tiou[crowded])
+    order[crowded] = crowded[np.lexsort((-some.instance, -some.tiou, some.detection))]
+    own = scores[pairs.detection[begins]]
+    stable = np.argsort(-own if rule.first_of_equals else own, kind="stable")
+    surest = stable if rule.first_of_equals else stable[::-1]
+    lengths = counts[surest]
+    behind = np.arange(len(order)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    order = order[np.repeat(begins[surest], lengths) + behind]
+    return Pairs(pairs.detection[order], pairs.instance[order], pairs.tiou[order])
+
+
+def _places(sorted_values: Integers, wanted: Integers) -> Integers:
+    """Row of each wanted value among sorted, different ones; -1 where it is not there."""
+    if not len(sorted_values):
+        return np.full(len(wanted), -1, np.int64)
+    size = int(sorted_values[-1]) + 1
+    if size <= 8 * len(wanted) + 1024:  # a table costs less than a search for each
+        table = np.full(size + 1, -1, np.int64)
+        table[sorted_values] = np.arange(len(sorted_values))
+        return table[np.where(wanted < size, wanted, size)]
+    found = np.searchsorted(sorted_values, wanted).clip(max=len(sorted_values) - 1)
+    return np.where(sorted_values[found] == wanted, found, -1)
+
+
+def match(pairs: Pairs, instances: int, threshold: float) -> Integers:
+    """(I,) the detection that each instance is given, -1 for none.
+
+    Args:
+        pairs: in the order of `overlapping_pairs`.
+        instances: I.
+        threshold: the least overlap.
+    """
+    taken = np.full(instances, -1, np.int64)
+    kept = np.flatnonzero(pairs.tiou >= threshold)
+    if not len(kept):
+        return taken
+    detection, instance = pairs.detection[kept], pairs.instance[kept]
+    begins = np.flatnonzero(np.r_[True, detection[1:] != detection[:-1]])  # (R,) by rank, surest first
+    ends = np.r_[begins[1:], len(detection)]
+    holder = np.full(instances, len(begins), np.int64)  # the rank that holds an instance, R for none
+    asking, ask = np.arange(len(begins)), begins.copy()
+    while len(asking):
+        wanted = instance[ask[asking]]
+        before = holder[wanted]
+        np.minimum.at(holder, wanted, asking)
+        won = holder[wanted] == asking
+        lost = before[won]
+        again = np.concatenate([asking[~won], lost[lost < len(begins)]])
+        ask[again] += 1
+        asking = again[ask[again] < ends[again]]
+    held = np.flatnonzero(holder < len(begins))
+    taken[held] = detection[begins[holder[held]]]
+    return taken
