@@ -1,0 +1,118 @@
+"""TimeSformer against facebookresearch/TimeSformer a5ef29a (`VisionTransformer` of timesformer/models/vit.py) and
+open-mmlab/mmaction2 4d6c934 (`TimeSformer` with `TimeSformerHead`), which wrote the golden files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.skeleton_models.named_weights import named_input, named_weights
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from rgb_models.timesformer import PUBLISHED_NAMES, TimeSformer, fit_embeddings, timesformer_base
+from weights.checkpoint import load_exactly, rename
+
+pytest.importorskip("transformers")
+
+GOLDEN = Path(__file__).parent / "golden"
+TOOLBOXES = {"timesformer": "timesformer", "mmaction2": "timesformer_mmaction2"}
+
+
+def small(**options) -> TimeSformer:
+    return TimeSformer(
+        num_classes=5, **({"frames": 3, "size": 48, "width": 48, "depth": 2, "heads": 3} | options)
+    )
+
+
+def entries(golden: str, key: str = "entries", device: str = "cpu") -> dict[str, Tensor]:
+    with np.load(GOLDEN / f"{golden}.npz") as file:
+        rows = [line.split(" ") for line in str(file[key]).split("\n")]
+    return {
+        name: torch.zeros([int(axis) for axis in shape.split(",") if axis], device=device)
+        for name, shape in rows
+    }
+
+
+@pytest.mark.parametrize("toolbox", TOOLBOXES)
+def test_equals_the_original(toolbox: str) -> None:
+    model = small()
+    load_exactly(model, rename(named_weights(entries(TOOLBOXES[toolbox])), PUBLISHED_NAMES[toolbox]))
+    with torch.no_grad():
+        got = model.eval()(named_input("timesformer", (2, 3, 3, 48, 48)))
+    with np.load(GOLDEN / f"{TOOLBOXES[toolbox]}.npz") as file:
+        expected = torch.from_numpy(file["output"])
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("toolbox", TOOLBOXES)
+def test_full_size_checkpoint_fits(toolbox: str) -> None:
+    with torch.device("meta"):
+        model = timesformer_base(num_classes=400)
+    load_exactly(model, rename(entries(TOOLBOXES[toolbox], "base", "meta"), PUBLISHED_NAMES[toolbox]))
+
+
+def test_checkpoint_of_transformers_fits() -> None:
+    import transformers
+
+    with torch.device("meta"):
+        theirs = transformers.TimesformerForVideoClassification(
+            transformers.TimesformerConfig(num_labels=400)
+        )
+        ours = timesformer_base(num_classes=400)
+    load_exactly(ours, rename(theirs.state_dict(), PUBLISHED_NAMES["transformers"]))
+
+
+def test_parameters_and_flops_are_the_published_ones() -> None:
+    """Table 2 of the paper has 121.4 M parameters and 0.59 TFLOPs of three views; MMAction2 122 M and 196 G."""
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counted:
+        model = timesformer_base(num_classes=400).eval()
+        model(torch.empty(1, 3, 8, 224, 224))
+    assert sum(parameter.numel() for parameter in model.parameters()) == 121_566_352
+    assert counted.get_total_flops() / 2 == pytest.approx(196e9, rel=0.002)
+
+
+def test_embeddings_of_another_length_and_size_are_the_nearest_ones() -> None:
+    state = named_weights(small(frames=2, size=32).state_dict())
+    own = small(frames=4, size=64).state_dict()
+    fitted = fit_embeddings(state, own)
+    assert {name: tensor.shape for name, tensor in fitted.items()} == {n: t.shape for n, t in own.items()}
+    time, place = (f"backbone.embeddings.{what}_embeddings" for what in ("time", "position"))
+    assert torch.equal(fitted[time][0], state[time][0, [0, 0, 1, 1]])
+    assert torch.equal(fitted[place][0, 0], state[place][0, 0])
+    old = state[place][0, 1:].reshape(2, 2, -1)
+    assert torch.equal(fitted[place][0, 1:].reshape(4, 4, -1)[1, 2], old[0, 1])
+    assert torch.equal(fitted[place][0, 1:].reshape(4, 4, -1)[3, 1], old[1, 0])
+    unchanged = fit_embeddings(state, state)
+    assert all(unchanged[name] is tensor for name, tensor in state.items())
+
+
+def test_fresh_network_begins_without_time_and_drops_paths_only_in_training() -> None:
+    torch.manual_seed(0)
+    model = small(drop_path=0.5)
+    x = named_input("fresh", (1, 3, 3, 48, 48))
+    with torch.no_grad():
+        model.backbone.embeddings.time_embeddings.zero_()
+        assert torch.allclose(model.eval()(x), model(x[:, :, [2, 0, 1]]), atol=1e-5)  # frames in any order
+        assert not torch.allclose(model.train()(x), model(x))
+
+
+def test_frames_and_sizes_are_checked() -> None:
+    model = small()
+    with pytest.raises(ValueError, match=r"expected frames \(N, 3, 3, H, W\)"):
+        model(torch.zeros(1, 3, 4, 48, 48))
+    with pytest.raises(ValueError, match="expected frames of 48x48 pixels, got 48x32"):
+        model(torch.zeros(1, 3, 3, 48, 32))
+    with pytest.raises(ValueError, match="size must be a multiple of 16"):
+        small(size=40)
+    with pytest.raises(ValueError, match="drop_path"):
+        small(drop_path=1.5)
+
+
+def test_classifier_is_replaced() -> None:
+    model = small()
+    model.reset_classifier(7)
+    assert model.num_classes == 7
+    assert model.get_classifier().out_features == 7
