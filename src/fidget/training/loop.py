@@ -126,7 +126,7 @@ def train_epoch(run: Run, epoch: int, timing: dict[str, float]) -> Row:
         for step, (made, made_labels) in enumerate(batches):
             factor = learning_rate_factor(table, epoch * data.steps + step, data.steps)
             for group in run.optimizer.param_groups:
-                group["lr"] = base_rate * factor
+                group["lr"] = base_rate * factor * group.get("rate", 1.0)
             batch = run.train_input.finish(made.to(fabric.device, non_blocking=True))
             labels = made_labels.to(fabric.device, non_blocking=True)
             log_probs, embedded = run.wrapped(*batch.inputs)

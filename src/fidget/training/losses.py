@@ -80,28 +80,42 @@ class ActionLoss(nn.Module):
         self.register_buffer("group_of", group_of, persistent=False)
         self.register_buffer("embeddings", embeddings, persistent=False)
 
-    def forward(self, log_probs: Tensor, labels: Tensor, embedded: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        log_probs: Tensor,
+        labels: Tensor,
+        embedded: Tensor | None = None,
+        shares: Tensor | None = None,
+    ) -> Tensor:
         """The mean loss.
 
         Args:
             log_probs: (N, A), of `action_log_probs`.
             labels: (N,) int64.
             embedded: (N, E), the features as label embeddings.
+            shares: (N,) what each clip's loss is multiplied with; all 1 if None.
         """
         table = self.table
         if table.logit_adjustment:
             log_probs = functional.log_softmax(log_probs + table.logit_adjustment * self.prior, dim=1)
-        loss = self._of_actions(log_probs, labels)
+        loss = self._of_actions(log_probs, labels, shares)
         if table.two_level_weight and self.group_of is not None:
             groups = int(self.group_of.max()) + 1
             group = group_logsumexp(log_probs, self.group_of, groups)  # (N, G)
-            loss = loss + table.two_level_weight * functional.nll_loss(group, self.group_of[labels])
+            nll = functional.nll_loss(group, self.group_of[labels], reduction="none")  # (N,)
+            loss = loss + table.two_level_weight * _mean(nll, shares)
         if embedded is not None and self.embeddings is not None:
-            distance = functional.mse_loss(embedded.float(), self.embeddings[labels])
-            loss = loss + table.label_embedding_weight * distance
+            distance = self._distance(embedded.float(), self.embeddings[labels])
+            loss = loss + table.label_embedding_weight * _mean(distance, shares)
         return loss
 
-    def _of_actions(self, log_probs: Tensor, labels: Tensor) -> Tensor:
+    def _distance(self, embedded: Tensor, wanted: Tensor) -> Tensor:
+        """(N, E) twice to (N,): the mean square of the coordinates' differences, or its length."""
+        if self.table.label_embedding_distance == "l2":
+            return torch.linalg.vector_norm(embedded - wanted, dim=1)
+        return functional.mse_loss(embedded, wanted, reduction="none").mean(dim=1)
+
+    def _of_actions(self, log_probs: Tensor, labels: Tensor, shares: Tensor | None) -> Tensor:
         smoothing = self.table.label_smoothing
         weighted = log_probs
         if self.table.kind == "focal":
@@ -109,4 +123,34 @@ class ActionLoss(nn.Module):
         loss = -weighted.gather(1, labels[:, None])[:, 0]  # (N,)
         if smoothing:
             loss = (1 - smoothing) * loss - smoothing * weighted.mean(dim=1)
-        return loss.mean()
+        return _mean(loss, shares)
+
+
+def mixed_loss(
+    loss: ActionLoss,
+    log_probs: Tensor,
+    labels: Tensor,
+    embedded: Tensor | None,
+    partner: Tensor | None,
+    share: Tensor | None,
+) -> Tensor:
+    """The mean loss of clips that may be mixed with others (mixup, Zhang et al., ICLR 2018).
+
+    Args:
+        loss: of the recipe.
+        log_probs: (N, A).
+        labels: (N,) int64.
+        embedded: (N, E) or None.
+        partner: (N,) int64, the row of the clip that is mixed into each; None where nothing is mixed.
+        share: (N,) of each clip itself; the rest is its partner's.
+    """
+    if partner is None or share is None:
+        value: Tensor = loss(log_probs, labels, embedded)
+        return value
+    both: Tensor = loss(log_probs, labels, embedded, share)
+    return both + loss(log_probs, labels[partner], embedded, 1 - share)
+
+
+def _mean(values: Tensor, shares: Tensor | None) -> Tensor:
+    """Over the clips (N,), each with its share."""
+    return values.mean() if shares is None else (values * shares).mean()

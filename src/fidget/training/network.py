@@ -1,9 +1,10 @@
-"""A skeleton network as training sees it: outputs become log-probabilities, features label embeddings."""
+"""A network as training sees it: outputs become log-probabilities, features label embeddings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,28 +15,39 @@ from fidget.training.recipe import Recipe
 from fidget.training.run_directory import whole_checkpoint
 from poses.layout import Layout
 from protocols.label_tree import LabelTree
+from rgb_models import zoo as rgb_zoo
+from rgb_models.model import RgbModel
+from rgb_models.resnet2d import FrameResNet
 from skeleton_models.model import SkeletonModel
+from skeleton_models.zoo import MODELS as SKELETON_MODELS
 from skeleton_models.zoo import create_model, published_names
 from weights.checkpoint import load_exactly, read_checkpoint, rename
 
 
 class ActionNetwork(nn.Module):
-    """A skeleton model, the soft hierarchy over its outputs, and a projection onto label embeddings.
+    """A model, the soft hierarchy over its outputs, and a projection onto label embeddings.
 
     Args:
         model: with as many outputs as the actions, and the groups before them for the soft hierarchy.
         group_of: (A,) group of each action for the soft hierarchy, or None.
         embedding_width: E of the label embeddings, 0 for none.
+        embedding_head: `linear`, as MANet's paper has it (Guo et al. 2024), or `tanh`, as its released code
+            has it: two layers with tanh between, on each frame's features where a network computes frames one
+            by one, and the mean over the frames behind them.
     """
 
     group_of: Tensor | None
 
     def __init__(
-        self, model: SkeletonModel, group_of: Tensor | None = None, embedding_width: int = 0
+        self,
+        model: SkeletonModel | RgbModel,
+        group_of: Tensor | None = None,
+        embedding_width: int = 0,
+        embedding_head: Literal["linear", "tanh"] = "linear",
     ) -> None:
         super().__init__()
         self.model = model
-        self.embed = nn.Linear(model.num_features, embedding_width) if embedding_width else None
+        self.embed = _embedding(model.num_features, embedding_width, embedding_head)
         self.register_buffer("group_of", group_of, persistent=False)
 
     def forward(self, *inputs: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -44,32 +56,79 @@ class ActionNetwork(nn.Module):
         The inputs are those of a batch: what the model's `forward_features` takes.
         Volumes may be uint8, 255 for 1, or half precision: heatmap models scale them on their own device.
         """
+        if isinstance(self.embed, nn.Sequential) and isinstance(self.model, FrameResNet):
+            of_frames = self.model.frame_features(*inputs)  # (N, T, D)
+            log_probs = action_log_probs(self.model.forward_head(of_frames.mean(1)), self.group_of)
+            return log_probs, self.embed(of_frames).mean(1)
         features = self.model.forward_features(*inputs)
         log_probs = action_log_probs(self.model.forward_head(features), self.group_of)
         return log_probs, self.embed(features) if self.embed is not None else None
 
 
+def _embedding(features: int, width: int, head: str) -> nn.Module | None:
+    if not width:
+        return None
+    if head == "linear":
+        return nn.Linear(features, width)
+    layers = nn.Sequential(nn.Linear(features, width), nn.Tanh(), nn.Linear(width, width))
+    for layer in (layers[0], layers[2]):
+        nn.init.normal_(layer.weight, std=0.001)
+        nn.init.zeros_(layer.bias)
+    return layers
+
+
 def make_network(
-    recipe: Recipe, layout: Layout, in_channels: int, tree: LabelTree, embeddings: Tensor | None
+    recipe: Recipe, layout: Layout | None, in_channels: int, tree: LabelTree, embeddings: Tensor | None
 ) -> ActionNetwork:
     """The network of a recipe, with fresh weights from torch's generator.
+
+    Args:
+        recipe: names the model and its options.
+        layout: of the joints; None for frames.
+        in_channels: of a skeleton network; a network over frames has three.
+        tree: labels of the outputs.
+        embeddings: (A, E) vectors of the labels, or None.
 
     Raises:
         ValueError: the model or one of its options does not exist, or does not fit.
     """
     outputs = len(tree.actions) + (len(tree.groups) if recipe.loss.soft_hierarchy else 0)
-    model = create_model(
-        recipe.model.name,
-        num_classes=outputs,
-        layout=layout,
-        in_channels=in_channels,
-        **dict(recipe.model.options),
-    )
+    name, options = recipe.model.name, dict(recipe.model.options)
+    model: SkeletonModel | RgbModel
+    check_input(recipe)
+    if layout is None:
+        frames = recipe.input.frames or None
+        model = rgb_zoo.create_model(name, num_classes=outputs, frames=frames, **options)
+    else:
+        model = create_model(name, num_classes=outputs, layout=layout, in_channels=in_channels, **options)
     group_of = torch.tensor(tree.group_of) if recipe.loss.soft_hierarchy else None
-    return ActionNetwork(model, group_of, 0 if embeddings is None else embeddings.shape[1])
+    width = 0 if embeddings is None else embeddings.shape[1]
+    return ActionNetwork(model, group_of, width, recipe.loss.label_embedding_head)
 
 
-def load_pretrained(model: SkeletonModel, name: str, file: Path | str) -> str:
+def check_input(recipe: Recipe) -> None:
+    """See that the recipe's model takes the recipe's kind of input.
+
+    Raises:
+        ValueError: joints for a network over frames, or frames for one over joints.
+    """
+    name, form = recipe.model.name, recipe.input.form
+    if form == "frames" and name in SKELETON_MODELS:
+        raise ValueError(f"model {name!r} takes joints, but input.form is 'frames'; see fidget train --list")
+    if form != "frames" and name in rgb_zoo.MODELS:
+        raise ValueError(f"model {name!r} takes frames, but input.form is {form!r}; see fidget train --list")
+
+
+def to_channels_last(network: nn.Module) -> None:
+    """Put the weights of 2D and of 3D convolutions into the order of memory that has the channels last."""
+    orders = {4: torch.channels_last, 5: torch.channels_last_3d}
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim in orders:
+                parameter.data = parameter.data.contiguous(memory_format=orders[parameter.ndim])
+
+
+def load_pretrained(model: SkeletonModel | RgbModel, name: str, file: Path | str) -> str:
     """Weights of a checkpoint into a model, ours or a public toolbox's; returns whose names it had.
 
     A classifier of another number of classes is left out, and the model keeps its fresh one; everything else
@@ -84,7 +143,8 @@ def load_pretrained(model: SkeletonModel, name: str, file: Path | str) -> str:
         stored = {key[6:]: tensor for key, tensor in stored.items() if key.startswith("model.")}
     own = model.state_dict()
     candidates = {"fidget": stored}
-    for toolbox, rules in published_names(name).items():
+    published = rgb_zoo.published_names if isinstance(model, RgbModel) else published_names
+    for toolbox, rules in published(name).items():
         candidates[toolbox] = rename(stored, rules)
     toolbox = max(candidates, key=lambda key: len(candidates[key].keys() & own.keys()))
     state = candidates[toolbox]
@@ -97,12 +157,25 @@ def load_pretrained(model: SkeletonModel, name: str, file: Path | str) -> str:
 
 
 def read_label_embeddings(file: Path | str, actions: Sequence[str]) -> Tensor:
-    """(A, E) vectors of the actions, in their order, from an .npz with `actions` and `vectors`.
+    """(A, E) vectors of the actions, in their order.
+
+    Args:
+        file: an .npz with `actions` and `vectors`, or an .npy with a row for each action in the tree's order,
+            as MANet's authors give theirs.
+        actions: names, A of them.
 
     Raises:
         ValueError: an array is missing or of another shape, or an action has no vector; names the actions.
+        OSError: the file cannot be read.
     """
-    with np.load(file, allow_pickle=False) as stored:
+    stored = np.load(file, allow_pickle=False)
+    if isinstance(stored, np.ndarray):
+        if stored.ndim != 2 or len(stored) != len(actions):
+            raise ValueError(
+                f"{file}: expected vectors ({len(actions)}, width), a row for each action, got {stored.shape}"
+            )
+        return torch.from_numpy(stored.astype(np.float32))
+    with stored:
         if not {"actions", "vectors"} <= set(stored.files):
             raise ValueError(f"{file}: expected arrays 'actions' and 'vectors', got {sorted(stored.files)}")
         names, vectors = [str(name) for name in stored["actions"]], stored["vectors"]

@@ -2,27 +2,102 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
-from fidget.training.recipe import TrainTable
+from fidget.training.recipe_tables import TrainTable
+
+_BLOCK = re.compile(r"(?:^|\.)(?:layers?|blocks?)\.(\d+)\.")
+_EMBEDDING = re.compile(r"[._]embed|cls_token|class_token")  # "embed." at the begin is of labels
+Rate = float
 
 
-def make_optimizer(model: nn.Module, train: TrainTable) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, or AdamW; the loop sets the learning rate of every step.
+def make_optimizer(
+    model: nn.Module, train: TrainTable, classifier: nn.Module | None = None
+) -> torch.optim.Optimizer:
+    """SGD with momentum, or AdamW; the loop sets the learning rate of every step.
 
-    With `decay_all` false, tensors of one dimension (biases, scales of normalisation layers) do not decay.
+    With `decay_all` false, tensors of one dimension (biases, scales of normalisation layers) do not decay;
+    parameters that `no_decay` names never do. Each group of parameters has its `rate`, the factor of the
+    learning rate that the recipe gives it.
+
+    Args:
+        model: whose parameters.
+        train: the recipe's table.
+        classifier: the layer whose rate is `classifier_rate`; None where there is none to tell.
+
+    Raises:
+        ValueError: `no_decay` or `rates` names no parameter, or `layer_decay` finds no blocks.
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    _check_names([name for name, _ in model.named_parameters()], train)
+    rates = _rates(model, [name for name, _ in named], train, classifier)
+    members: dict[tuple[bool, Rate], list[nn.Parameter]] = {}
+    for name, parameter in named:
+        decays = (train.decay_all or parameter.ndim > 1) and not _has_part(name, train.no_decay)
+        members.setdefault((not decays, rates[name]), []).append(parameter)
     groups = [
-        {
-            "params": [p for p in parameters if train.decay_all or p.ndim > 1],
-            "weight_decay": train.weight_decay,
-        },
-        {"params": [p for p in parameters if not train.decay_all and p.ndim <= 1], "weight_decay": 0.0},
+        {"params": members[kind], "weight_decay": 0.0 if kind[0] else train.weight_decay, "rate": kind[1]}
+        for kind in sorted(members)
     ]
-    groups = [group for group in groups if group["params"]]
     if train.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=train.learning_rate, betas=train.betas)
-    nesterov = train.momentum > 0
+    nesterov = train.nesterov and train.momentum > 0
     return torch.optim.SGD(groups, lr=train.learning_rate, momentum=train.momentum, nesterov=nesterov)
+
+
+def _has_part(name: str, parts: Sequence[str]) -> bool:
+    return any(part in name for part in parts)
+
+
+def _check_names(names: Sequence[str], train: TrainTable) -> None:
+    for key, parts in (("no_decay", train.no_decay), ("rates", list(train.rates))):
+        nobody = [part for part in parts if not any(part in name for name in names)]
+        if nobody:
+            raise ValueError(
+                f"train.{key}: no parameter's name holds {nobody[0]!r}; the first are {', '.join(names[:3])}"
+            )
+
+
+def _rates(
+    model: nn.Module, names: Sequence[str], train: TrainTable, classifier: nn.Module | None
+) -> dict[str, Rate]:
+    """The factor of each parameter's learning rate: the product of all that the recipe says of it."""
+    rates = dict.fromkeys(names, 1.0)
+    last = set() if classifier is None else {id(p) for p in classifier.parameters()}
+    weighing = nn.Linear | nn.modules.conv._ConvNd
+    biases = {
+        f"{place}.bias".removeprefix(".")
+        for place, module in model.named_modules()
+        if isinstance(module, weighing) and module.bias is not None
+    }
+    own = dict(model.named_parameters())
+    depths = _depths(names) if train.layer_decay < 1 else {}
+    for name in names:
+        if id(own[name]) in last:
+            rates[name] *= train.classifier_rate
+        if name in biases:
+            rates[name] *= train.bias_rate
+        for part, factor in train.rates.items():
+            if part in name:
+                rates[name] *= factor
+        if depths:
+            rates[name] *= train.layer_decay ** (max(depths.values()) - depths[name])
+    return rates
+
+
+def _depths(names: Sequence[str]) -> dict[str, int]:
+    """How many layers lie below each parameter's: 0 for embeddings, then the blocks, then all that follows.
+
+    As BEiT's layer-wise decay counts (Bao et al., ICLR 2022), which VideoMAE's fine-tuning takes.
+    """
+    blocks = {name: int(found[1]) for name in names if (found := _BLOCK.search(name))}
+    if not blocks:
+        raise ValueError("train.layer_decay is for networks of numbered blocks, which this one has not")
+    top = max(blocks.values()) + 2
+    return {
+        name: blocks[name] + 1 if name in blocks else 0 if _EMBEDDING.search(name) else top for name in names
+    }

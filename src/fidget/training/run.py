@@ -17,7 +17,13 @@ from fidget.training.data import ClipSet, PoseClips, check_clips
 from fidget.training.ema import AveragedWeights
 from fidget.training.environment import describe_environment
 from fidget.training.losses import ActionLoss
-from fidget.training.network import ActionNetwork, load_pretrained, make_network, read_label_embeddings
+from fidget.training.network import (
+    ActionNetwork,
+    load_pretrained,
+    make_network,
+    read_label_embeddings,
+    to_channels_last,
+)
 from fidget.training.optimizer import make_optimizer
 from fidget.training.progress import Progress
 from fidget.training.recipe import Recipe
@@ -162,10 +168,10 @@ def open_run(
         for clip_set in sets.values():
             progress.say(clip_set.summary())
     if recipe.train.channels_last:
-        network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        to_channels_last(network)
     if fabric.world_size > 1:
         _give_gradients_the_strides_of_weights(network)
-    optimizer = make_optimizer(network, recipe.train)
+    optimizer = make_optimizer(network, recipe.train, network.model.get_classifier())
     module: Any = torch.compile(network) if recipe.train.compile else network
     wrapped, fabric_optimizer = fabric.setup(module, optimizer)
     average = AveragedWeights(network, recipe.train.ema_decay) if recipe.train.ema_decay else None

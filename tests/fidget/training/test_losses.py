@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fidget.training.losses import ActionLoss, action_log_probs
+from fidget.training.losses import ActionLoss, action_log_probs, mixed_loss
 from fidget.training.recipe import LossTable
 
 COUNTS = torch.tensor([6, 3, 1])
@@ -43,6 +43,36 @@ def test_embedding_loss_is_the_weighted_mean_square() -> None:
     embeddings = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     got = _loss(embedded=torch.tensor([[0.0, 2.0]]), embeddings=embeddings, label_embedding_weight=2.0)
     assert got == pytest.approx(math.log(2) + 2.0 * (1 + 4) / 2)
+
+
+def test_embedding_loss_may_be_the_length_of_the_difference() -> None:
+    embeddings = torch.tensor([[3.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    got = _loss(embedded=torch.tensor([[0.0, 4.0]]), embeddings=embeddings, label_embedding_distance="l2")
+    assert got == pytest.approx(math.log(2) + 5.0 * 5.0)
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"label_smoothing": 0.1, "two_level_weight": 0.3}, {"label_embedding_distance": "l2"}]
+)
+def test_mixed_clips_have_both_labels_by_their_shares(values) -> None:
+    """The mean over the clips of share * loss(label) + (1 - share) * loss(partner's label)."""
+    generator = torch.Generator().manual_seed(2)
+    embeddings = torch.randn(3, 4, generator=generator)
+    loss = ActionLoss(LossTable(**values), COUNTS, GROUPS, embeddings)
+    log_probs = torch.randn(3, 3, generator=generator).log_softmax(1)
+    embedded = torch.randn(3, 4, generator=generator)
+    labels, partner = torch.tensor([0, 2, 1]), torch.tensor([1, 2, 0])
+    share = torch.tensor([0.75, 1.0, 0.5])
+
+    def alone(row: int, label: int) -> float:
+        one = slice(row, row + 1)
+        return float(loss(log_probs[one], torch.tensor([label]), embedded[one]))
+
+    expected = 0.75 * alone(0, 0) + 0.25 * alone(0, 2) + alone(1, 2) + 0.5 * alone(2, 1) + 0.5 * alone(2, 0)
+    got = mixed_loss(loss, log_probs, labels, embedded, partner, share)
+    assert float(got) == pytest.approx(expected / 3, rel=1e-5)
+    plain = mixed_loss(loss, log_probs, labels, embedded, None, None)
+    torch.testing.assert_close(plain, loss(log_probs, labels, embedded))
 
 
 def test_plain_loss_is_torch_s() -> None:

@@ -5,7 +5,13 @@ import pytest
 import torch
 from tests.fidget.training.training_samples import TREE, tiny_recipe
 
-from fidget.training.network import ActionNetwork, load_pretrained, make_network, read_label_embeddings
+from fidget.training.network import (
+    ActionNetwork,
+    load_pretrained,
+    make_network,
+    read_label_embeddings,
+    to_channels_last,
+)
 from poses.layout import get_layout
 
 LAYOUT = get_layout("coco17")
@@ -64,3 +70,43 @@ def test_label_embeddings_follow_the_actions(tmp_path) -> None:
     np.savez(file, names=np.zeros(2))
     with pytest.raises(ValueError, match="expected arrays 'actions' and 'vectors', got"):
         read_label_embeddings(file, TREE.actions)
+
+
+def test_label_embeddings_without_names_are_in_the_order_of_the_actions(tmp_path) -> None:
+    file = tmp_path / "vectors.npy"
+    np.save(file, np.arange(6.0).reshape(3, 2))
+    assert read_label_embeddings(file, TREE.actions).tolist() == [[0, 1], [2, 3], [4, 5]]
+    with pytest.raises(ValueError, match=r"expected vectors \(2, width\), .* got \(3, 2\)"):
+        read_label_embeddings(file, TREE.actions[:2])
+
+
+@pytest.mark.shared
+def test_the_vectors_of_manets_authors_are_read(shared_dir) -> None:
+    file = shared_dir / "data" / "annotations" / "ma52" / "glove_label_embeddings_52x300.npy"
+    vectors = read_label_embeddings(file, [f"action {n}" for n in range(52)])
+    assert vectors.shape == (52, 300) and vectors.dtype == torch.float32
+
+
+def test_the_released_embedding_head_has_two_layers_with_tanh_between() -> None:
+    network = _network("loss.label_embedding_head=tanh", embeddings=torch.zeros(3, 5))
+    assert [tuple(p.shape) for p in network.embed.parameters()] == [
+        (5, network.model.num_features), (5,), (5, 5), (5,),
+    ]  # fmt: skip
+    assert 0 < network.embed[0].weight.std() < 0.002
+    features = torch.randn(2, network.model.num_features)
+    expected = network.embed[2](torch.tanh(network.embed[0](features)))
+    torch.testing.assert_close(network.embed(features), expected)
+
+
+def test_models_and_inputs_of_different_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"'stgcnpp' takes joints, but input\.form is 'frames'"):
+        make_network(tiny_recipe("input={form='frames'}"), None, 3, TREE, None)
+
+
+def test_convolutions_of_two_and_three_dimensions_have_their_channels_last() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv3d(4, 5, 3), torch.nn.Linear(5, 2))
+    before = [p.clone() for p in network.parameters()]
+    to_channels_last(network)
+    assert network[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert network[1].weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert all(torch.equal(p, q) for p, q in zip(before, network.parameters(), strict=True))
