@@ -1,5 +1,8 @@
-"""TimeSformer against facebookresearch/TimeSformer a5ef29a (`VisionTransformer` of timesformer/models/vit.py) and
-open-mmlab/mmaction2 4d6c934 (`TimeSformer` with `TimeSformerHead`), which wrote the golden files."""
+"""TimeSformer against the implementations that wrote the golden files.
+
+facebookresearch/TimeSformer a5ef29a (`VisionTransformer` of vit.py), and open-mmlab/mmaction2
+4d6c934 (`TimeSformer` with `TimeSformerHead`).
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def test_checkpoint_of_transformers_fits() -> None:
 
 
 def test_parameters_and_flops_are_the_published_ones() -> None:
-    """Table 2 of the paper has 121.4 M parameters and 0.59 TFLOPs of three views; MMAction2 122 M and 196 G."""
+    """Table 2 of the paper: 121.4 M parameters, 0.59 TFLOPs of three views; MMAction2: 122 M and 196 G."""
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counted:
         model = timesformer_base(num_classes=400).eval()
         model(torch.empty(1, 3, 8, 224, 224))

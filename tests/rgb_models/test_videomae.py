@@ -1,5 +1,8 @@
-"""VideoMAE against MCG-NJU/VideoMAE 14ef8d8 (`VisionTransformer` of modeling_finetune.py) and open-mmlab/mmaction2
-4d6c934 (`VisionTransformer` of vit_mae.py with `TimeSformerHead`), which wrote the golden files."""
+"""VideoMAE against the implementations that wrote the golden files.
+
+MCG-NJU/VideoMAE 14ef8d8 (`VisionTransformer`; of `PretrainVisionTransformer` only the names), and
+open-mmlab/mmaction2 4d6c934 (`VisionTransformer` of vit_mae.py with `TimeSformerHead`).
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,7 @@ def test_pretraining_checkpoint_fits_but_for_what_fine_tuning_adds() -> None:
 
 @pytest.mark.parametrize("biases", ["query.bias", "q_bias"])
 def test_checkpoint_of_transformers_fits(biases: str) -> None:
-    """The published files have `q_bias` and `v_bias`, which transformers reads as biases of query and value."""
+    """Published files have `q_bias` and `v_bias`; transformers reads them as biases of query and value."""
     import transformers
 
     config = transformers.VideoMAEConfig(
