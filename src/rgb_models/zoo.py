@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rgb_models import c3d, i3d, slowfast
 from rgb_models.model import RgbModel
 from rgb_models.preprocessing import Preprocessing
-from weights.architectures import Architectures, NameRules, check_count
+from weights.architectures import Architectures, Entry, NameRules, check_count
 
-MODELS: Architectures[RgbModel] = Architectures({}, common=("num_classes", "frames"))
+MODELS: Architectures[RgbModel] = Architectures(
+    {
+        "c3d": Entry(c3d.c3d, c3d.PUBLISHED_NAMES),
+        "i3d_r50": Entry(i3d.i3d_r50, i3d.PUBLISHED_NAMES),
+        "slowfast_r50": Entry(slowfast.slowfast_r50, slowfast.PUBLISHED_NAMES),
+    },
+    common=("num_classes", "frames"),
+)
 
 
 def list_models(pattern: str = "*") -> list[str]:
