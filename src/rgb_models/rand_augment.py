@@ -2,7 +2,7 @@
 
 The paper's fourteen operations, with the ranges that torchvision gives them; strength 10 here is the end of
 each range (30 of 30 there). Where a picture is moved, the ground beside it is grey (128), and values between
-pixels are interpolated.
+pixels are interpolated; solarizing at no strength leaves white as it is.
 
 Axis letters: N clips, T frames, H height, W width.
 """
@@ -130,7 +130,7 @@ OPERATIONS: dict[str, Operation] = {
     "contrast": _by_factor(colours.contrast),
     "sharpness": _by_factor(colours.sharpness),
     "posterize": lambda x, strength, sign: colours.posterize(x, _on(x, 8 - np.round(4 * strength))),
-    "solarize": lambda x, strength, sign: colours.solarize(x, _on(x, 255 * (1 - strength))),
+    "solarize": lambda x, strength, sign: colours.solarize(x, _on(x, 256 * (1 - strength))),
     "autocontrast": lambda x, strength, sign: colours.autocontrast(x),
     "equalize": lambda x, strength, sign: colours.equalize(x),
 }
