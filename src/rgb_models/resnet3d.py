@@ -157,6 +157,9 @@ class ResNet3d(nn.Module):
         pool_stride: in time, of the max pooling after it.
         lateral_channels: what each stage is given beside what the one before it puts out.
         zero_residual: whether fresh blocks are the identity.
+
+    Raises:
+        ValueError: not one to four stages, or a stage without a block.
     """
 
     def __init__(
@@ -170,6 +173,9 @@ class ResNet3d(nn.Module):
         zero_residual: bool = True,
     ) -> None:
         super().__init__()
+        if not 1 <= len(temporal) <= 4 or not all(temporal):
+            depths = [len(flags) for flags in temporal]
+            raise ValueError(f"expected one to four stages of at least one block, got blocks {depths}")
         self.conv1 = ConvNorm(3, base_channels, (stem_frames, 7, 7), (stem_stride, 2))
         self.pool_stride = pool_stride
         stages = []

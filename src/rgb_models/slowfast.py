@@ -51,7 +51,7 @@ class SlowFast(LinearHead):
         dropout: before the linear layer.
 
     Raises:
-        ValueError: T is no multiple of alpha, or the width none of 8.
+        ValueError: T is no multiple of alpha, the width none of 8, or depths not of one to four stages.
     """
 
     preprocessing: ClassVar[Preprocessing] = Preprocessing(frames=32)
@@ -84,7 +84,7 @@ class SlowFast(LinearHead):
         )
         self.fast = ResNet3d([[True] * depth for depth in depths], narrow, stem_frames=5)
         self.laterals = nn.ModuleList(
-            TimeConv(width, 2 * width, (lateral_frames, 1, 1), (self.alpha, 1)) for width in fast_widths
+            TimeConv(width, 2 * width, (lateral_frames, 1, 1), (self.alpha, 1)) for width in fast_widths[: len(depths)]
         )
         self.build_head(self.fast.num_features + self.slow.num_features, num_classes, dropout)
 

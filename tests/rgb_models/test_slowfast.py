@@ -57,3 +57,11 @@ def test_bad_arguments() -> None:
         slowfast_r50(num_classes=2, frames=12)
     with pytest.raises(ValueError, match="base_channels must be a multiple of 8, got 12"):
         SlowFast(num_classes=2, base_channels=12)
+    for depths in ((), (1, 0), (1, 1, 1, 1, 1)):
+        with pytest.raises(ValueError, match="one to four stages of at least one block, got blocks"):
+            SlowFast(num_classes=2, depths=depths)
+
+
+def test_fewer_stages() -> None:
+    model = SlowFast(num_classes=2, frames=8, depths=(1, 1), base_channels=8).eval()
+    assert model(torch.rand(1, 3, 8, 32, 32)).shape == (1, 2)
