@@ -8,7 +8,8 @@ H height, W width; frames are folded into the batch, clip by clip.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn import functional
 
 from rgb_models.model import RgbModel, check_frames
 from weights.architectures import NameRules
+from weights.checkpoint import load_exactly, rename
 
 EXPANSION = 4  # a block's output channels per inner channel
 
@@ -36,6 +38,9 @@ MMACTION2_NAMES: NameRules = [
     *_STAGES,
     (r"\.conv1\.conv\.net\.weight$", ".conv1.conv.weight"),  # where a shift wraps the convolution
 ]
+
+
+_NOT_OF_PICTURES = re.compile(r"^fc\.|\.(before|inside)\.")
 
 
 class ConvNorm(nn.Module):
@@ -193,6 +198,20 @@ class FrameResNet(RgbModel):
     def reset_classifier(self, num_classes: int) -> None:
         """A new linear layer with fresh weights, for `num_classes` classes."""
         self.num_classes = num_classes
-        self.fc = nn.Linear(self.num_features, num_classes)
-        nn.init.normal_(self.fc.weight, std=self.head_std)
-        nn.init.zeros_(self.fc.bias)
+        fc = nn.Linear(self.num_features, num_classes)
+        nn.init.normal_(fc.weight, std=self.head_std)
+        nn.init.zeros_(fc.bias)
+        old = getattr(self, "fc", None)
+        self.fc = fc if old is None else fc.to(old.weight)
+
+    def load_pictures(self, pictures: Mapping[str, Tensor]) -> None:
+        """Start from a ResNet over pictures: torchvision's state dict.
+
+        The classifier, and what a paper adds to the blocks, stay.
+
+        Raises:
+            ValueError: entries are missing, left over or of another shape.
+        """
+        trunk = {name: t for name, t in rename(pictures, TORCHVISION_NAMES).items() if name[:3] != "fc."}
+        own = {name: t for name, t in self.state_dict().items() if _NOT_OF_PICTURES.search(name)}
+        load_exactly(self, own | trunk)

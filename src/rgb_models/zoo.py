@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rgb_models import c3d, i3d, slowfast
+from rgb_models import manet, tin, tsm, tsn
 from rgb_models.model import RgbModel
 from rgb_models.preprocessing import Preprocessing
 from weights.architectures import Architectures, Entry, NameRules, check_count
