@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rgb_models import c3d, i3d, slowfast
+from rgb_models import c3d, i3d, slowfast, swin3d, uniformer
 from rgb_models import manet, tin, tsm, tsn
 from rgb_models.model import RgbModel
 from rgb_models.preprocessing import Preprocessing
@@ -16,6 +16,9 @@ MODELS: Architectures[RgbModel] = Architectures(
         "c3d": Entry(c3d.c3d, c3d.PUBLISHED_NAMES),
         "i3d_r50": Entry(i3d.i3d_r50, i3d.PUBLISHED_NAMES),
         "slowfast_r50": Entry(slowfast.slowfast_r50, slowfast.PUBLISHED_NAMES),
+        "swin3d_small": Entry(swin3d.swin3d_small, swin3d.PUBLISHED_NAMES),
+        "swin3d_tiny": Entry(swin3d.swin3d_tiny, swin3d.PUBLISHED_NAMES),
+        "uniformer_small": Entry(uniformer.uniformer_small, uniformer.PUBLISHED_NAMES),
     },
     common=("num_classes", "frames"),
 )
