@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rgb_models import c3d, i3d, slowfast, swin3d, uniformer
-from rgb_models import manet, tin, tsm, tsn
+from rgb_models import c3d, i3d, manet, slowfast, swin3d, tin, tsm, tsn, uniformer
 from rgb_models.model import RgbModel
 from rgb_models.preprocessing import Preprocessing
 from weights.architectures import Architectures, Entry, NameRules, check_count
@@ -15,9 +14,13 @@ MODELS: Architectures[RgbModel] = Architectures(
     {
         "c3d": Entry(c3d.c3d, c3d.PUBLISHED_NAMES),
         "i3d_r50": Entry(i3d.i3d_r50, i3d.PUBLISHED_NAMES),
+        "manet_r50": Entry(manet.manet_r50, manet.PUBLISHED_NAMES),
         "slowfast_r50": Entry(slowfast.slowfast_r50, slowfast.PUBLISHED_NAMES),
         "swin3d_small": Entry(swin3d.swin3d_small, swin3d.PUBLISHED_NAMES),
         "swin3d_tiny": Entry(swin3d.swin3d_tiny, swin3d.PUBLISHED_NAMES),
+        "tin_r50": Entry(tin.tin_r50, tin.PUBLISHED_NAMES),
+        "tsm_r50": Entry(tsm.tsm_r50, tsm.PUBLISHED_NAMES),
+        "tsn_r50": Entry(tsn.tsn_r50, tsn.PUBLISHED_NAMES),
         "uniformer_small": Entry(uniformer.uniformer_small, uniformer.PUBLISHED_NAMES),
     },
     common=("num_classes", "frames"),
