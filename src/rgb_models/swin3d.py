@@ -179,8 +179,8 @@ class Swin3d(RgbModel):
         dropout: before the linear layer.
 
     Raises:
-        ValueError: stages described differently often, channels that heads do not divide, or a drop path out
-            of range.
+        ValueError: stages described differently often, channels that heads do not divide, no window of three
+            lengths, or a drop path out of range.
     """
 
     preprocessing: ClassVar[Preprocessing] = Preprocessing(frames=32)
@@ -203,6 +203,8 @@ class Swin3d(RgbModel):
             raise ValueError(
                 f"depths and heads must be of as many stages, got {len(depths)} and {len(heads)}"
             )
+        if len(window) != 3 or min(window) < 1:
+            raise ValueError(f"window must be three lengths (T, H, W) of at least 1, got {tuple(window)}")
         self.frames, self.num_classes, self.window = frames, num_classes, window
         self.num_features = embed_channels * 2 ** (len(depths) - 1)
         self.register_buffer("index", position_index(window), persistent=False)

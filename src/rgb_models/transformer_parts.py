@@ -17,8 +17,6 @@ class DropPath(nn.Module):
 
     def __init__(self, probability: float) -> None:
         super().__init__()
-        if not 0 <= probability < 1:
-            raise ValueError(f"drop_path must be at least 0 and below 1, got {probability!r}")
         self.probability = probability
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,7 +29,13 @@ class DropPath(nn.Module):
 
 
 def drop_path_rates(last: float, depths: Sequence[int]) -> list[list[float]]:
-    """Of each stage's blocks: from 0 at the network's first block linearly to `last` at its last."""
+    """Of each stage's blocks: from 0 at the network's first block linearly to `last` at its last.
+
+    Raises:
+        ValueError: `last` is no probability below 1.
+    """
+    if not 0 <= last < 1:
+        raise ValueError(f"drop_path must be at least 0 and below 1, got {last!r}")
     blocks = sum(depths)
     rates = iter([last * block / max(blocks - 1, 1) for block in range(blocks)])
     return [[next(rates) for _ in range(depth)] for depth in depths]
@@ -61,7 +65,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
-        if channels % heads:
+        if heads < 1 or channels % heads:
             raise ValueError(f"{channels} channels cannot be divided among {heads} attention heads")
         self.heads = heads
         self.qkv = nn.Linear(channels, 3 * channels)

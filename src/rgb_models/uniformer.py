@@ -195,6 +195,9 @@ class UniFormer(RgbModel):
             raise ValueError(
                 f"channels and depths must be of four stages, got {len(channels)} and {len(depths)}"
             )
+        odd = [width for width in channels[LOCAL_STAGES:] if width % head_channels]
+        if odd:
+            raise ValueError(f"head_channels must divide the channels {odd}, got {head_channels}")
         self.frames, self.num_features = frames, channels[-1]
         stages = []
         for number, rates in enumerate(drop_path_rates(drop_path, depths)):
