@@ -13,51 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from protocols.average_precision import LevelPrecision, average_precisions, match_level
 from protocols.detection_rules import CHALLENGE, EVERY_TENTH, OPENTAD, Rule
 from protocols.detection_table import Instance
 from protocols.detections import Detections
-from protocols.segment_matching import Floats, Integers, Segments, match, overlapping_pairs
+from protocols.segment_matching import Floats, Integers, Segments
 
 _SAME_S = 1e-3  # instances of one class that differ by no more are duplicates
-
-
-@dataclass(frozen=True, eq=False)
-class LevelPrecision:
-    """Average precisions of one level of the label tree.
-
-    Attributes:
-        classes: A names.
-        tious: K thresholds.
-        ap: (K, A) average precision in 0..1; NaN for classes that the rule leaves out.
-        instances: (A,) how many instances each class has.
-    """
-
-    classes: tuple[str, ...]
-    tious: tuple[float, ...]
-    ap: NDArray[np.float64]
-    instances: NDArray[np.int64]
-
-    @property
-    def at(self) -> NDArray[np.float64]:
-        """(K,) mean average precision at each threshold."""
-        kept = ~np.isnan(self.ap[0])
-        mean: NDArray[np.float64] = self.ap[:, kept].mean(axis=1) if kept.any() else np.zeros(len(self.ap))
-        return mean
-
-    def average(self, tious: Sequence[float] | None = None) -> float:
-        """The mean over thresholds, all or some of those measured.
-
-        Raises:
-            ValueError: a threshold was not measured.
-        """
-        wanted = self.tious if tious is None else tuple(tious)
-        lacking = [tiou for tiou in wanted if tiou not in self.tious]
-        if lacking:
-            raise ValueError(f"mAP was measured at tIoU {self.tious}, not at {', '.join(map(str, lacking))}")
-        at = self.at
-        return float(np.mean([at[self.tious.index(tiou)] for tiou in wanted]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +111,9 @@ def measure_detections(
         group_of = np.array(tree.group_of, np.int64)
         mapped = Annotated(actions.video, group_of[actions.label], actions.start_s, actions.end_s)
         mapped = mapped.without_duplicates() if rule.drop_duplicates else mapped
-        body = level_precision(
-            tree.groups, found.video, group_of[detections.actions], detections, mapped, tious, rule
-        )
+        body = _level(tree.groups, found.video, group_of[detections.actions], detections, mapped, tious, rule)
     return DetectionMeasures(
-        action=level_precision(tree.actions, found.video, detections.actions, detections, kept, tious, rule),
+        action=_level(tree.actions, found.video, detections.actions, detections, kept, tious, rule),
         body=body,
         rule=rule,
         duplicates=len(actions) - len(kept),
@@ -232,7 +193,7 @@ class Annotated:
         return pairs
 
 
-def level_precision(
+def _level(
     classes: Sequence[str],
     video: Integers,
     label: Integers,
@@ -241,83 +202,14 @@ def level_precision(
     tious: Sequence[float],
     rule: Rule,
 ) -> LevelPrecision:
-    """Average precision of every class at every threshold.
-
-    Args:
-        classes: A names.
-        video: (D,) number of each detection's video.
-        label: (D,) its class at this level.
-        detections: their times and scores.
-        annotated: what happens.
-        tious: K thresholds.
-        rule: whose way of measuring.
-    """
-    width, scores = len(classes), detections.scores
+    """Average precision of every class of a level at every threshold."""
+    width = len(classes)
     found = Segments(video * width + label, detections.t_start_s, detections.t_end_s)
     wanted = Segments(annotated.video * width + annotated.label, annotated.start_s, annotated.end_s)
-    pairs = overlapping_pairs(found, scores, wanted, min(tious), rule)
+    taken = match_level(found, detections.scores, wanted, tious, rule)
+    ap = average_precisions(label, detections.scores, taken, annotated.label, width, rule)
     positives = np.bincount(annotated.label, minlength=width)
-    taken = [match(pairs, len(annotated), threshold) for threshold in tious]
-    right = np.zeros(len(scores), np.bool_)
-    for held in taken:
-        right[held[held >= 0]] = True
-    rank = ranks_in_class(label, scores, width, np.flatnonzero(right), rule)
-    ap = np.full((len(tious), width), np.nan if rule.absent == "left_out" else 0.0)
-    present = np.flatnonzero(positives)
-    ap[:, present] = 0.0
-    for row, found_by in enumerate(taken):
-        hits = found_by[found_by >= 0]
-        hits = hits[np.lexsort((rank[hits], label[hits]))]
-        bounds = np.searchsorted(label[hits], np.arange(width + 1))
-        for one in present:
-            at = rank[hits[bounds[one] : bounds[one + 1]]]
-            ap[row, one] = interpolated_precision(at, int(positives[one]))
     return LevelPrecision(tuple(classes), tuple(tious), ap, positives.astype(np.int64))
-
-
-def ranks_in_class(label: Integers, scores: Floats, classes: int, asked: Integers, rule: Rule) -> Integers:
-    """(D,) where in its class's list, surest first and from 1, a detection stands; 0 where nobody asked.
-
-    Args:
-        label: (D,) class of each detection.
-        scores: (D,) how sure each is.
-        classes: A.
-        asked: rows of the detections that need a rank, each once; few do.
-        rule: says who comes first of equals.
-    """
-    rank = np.zeros(len(scores), np.int64)
-    by_class = np.argsort(label.astype(np.uint16), kind="stable")  # a radix sort; in the order of the file
-    bounds = np.searchsorted(label[by_class], np.arange(classes + 1))
-    asked_label = label[asked]
-    for one in np.unique(asked_label):
-        rows = by_class[bounds[one] : bounds[one + 1]]
-        own, mine = np.sort(scores[rows]), asked[asked_label == one]
-        below = np.searchsorted(own, scores[mine], "left")
-        equal = np.searchsorted(own, scores[mine], "right") - below
-        rank[mine] = len(own) - below - equal + 1
-        tied = mine[equal > 1]
-        if len(tied):
-            rank[tied] += _among_equals(rows, scores, tied, rule.first_of_equals)
-    return rank
-
-
-def _among_equals(rows: Integers, scores: Floats, tied: Integers, first: bool) -> Integers:
-    """How many equally sure detections of its class come before each of these."""
-    ordered = rows[np.lexsort((rows if first else -rows, -scores[rows]))]
-    values = -scores[ordered]
-    place = np.empty(int(rows.max()) + 1, np.int64)
-    place[ordered] = np.arange(len(ordered))
-    found: Integers = place[tied] - np.searchsorted(values, -scores[tied], "left")
-    return found
-
-
-def interpolated_precision(ranks: Integers, positives: int) -> float:
-    """Area under the interpolated curve, from the ranks (from 1) of the true positives, in order."""
-    if not len(ranks):
-        return 0.0
-    precision = np.arange(1, len(ranks) + 1) / ranks
-    best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(best_from_here.sum() / positives)
 
 
 def _check(

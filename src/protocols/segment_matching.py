@@ -45,6 +45,34 @@ class Segments:
 
 
 @dataclass(frozen=True, eq=False)
+class Labelled:
+    """Segments of videos as arrays, N each.
+
+    Attributes:
+        video: number of the video.
+        label: class.
+        start_s: seconds.
+        end_s: seconds.
+    """
+
+    video: Integers
+    label: Integers
+    start_s: Floats
+    end_s: Floats
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def rows(self, chosen: Integers | NDArray[np.bool_]) -> Labelled:
+        """Some of them."""
+        return Labelled(self.video[chosen], self.label[chosen], self.start_s[chosen], self.end_s[chosen])
+
+    def segments(self, classes: int) -> Segments:
+        """Those of one video and class form a group."""
+        return Segments(self.video * classes + self.label, self.start_s, self.end_s)
+
+
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """Detections and instances of the same video and class that overlap enough for the lowest threshold.
 

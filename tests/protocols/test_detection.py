@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.protocols.detection_cases import TREE, VIDEOS, annotated, detected
 
-from protocols.detection import interpolated_precision, measure_detections
+from protocols.average_precision import interpolated_precision
+from protocols.detection import measure_detections
 from protocols.detection_rules import CHALLENGE, EVERY_TENTH, OPENTAD, POINTTAD, RULES, Rule
 from protocols.detection_table import Instance
 from protocols.detection_tables import read_detection_table

@@ -58,6 +58,16 @@ def test_names_that_read_the_same_have_no_partner() -> None:
 
 
 def test_twice_mirrored_is_the_action_itself() -> None:
-    names = ("a left", "a right", "b L", "b R", "left c", "d", "right left e", "left right e", "anticlockwise")
+    names = (
+        "a left",
+        "a right",
+        "b L",
+        "b R",
+        "left c",
+        "d",
+        "right left e",
+        "left right e",
+        "anticlockwise",
+    )
     mirrored = mirrored_actions(LabelTree("own", names))
     assert tuple(mirrored[index] for index in mirrored) == tuple(range(len(names)))

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from score_samples import TREE, make_scores
 
-from protocols.scores import NO_LABEL, ScoreFile, aligned, expect_labels, fuse, read_scores, write_scores
+from protocols.score_fusion import fuse
+from protocols.scores import NO_LABEL, ScoreFile, aligned, expect_labels, read_scores, write_scores
 
 
 @pytest.fixture
