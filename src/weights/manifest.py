@@ -21,6 +21,7 @@ MANIFEST_PATH = Path(__file__).with_name("manifest.toml")
 UNKNOWN = "unknown"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256_PREFIX = re.compile(r"[0-9a-f]{8,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -96,6 +97,7 @@ class Weight:
         groups: families that are fetched together.
         source: where it comes from.
         sha256: of the file (not of its archive), or `unknown`: recorded on the first download, then verified.
+        sha256_prefix: its first digits, at least 8, where the publisher's file name states no more.
         bytes: the file's size where it is known.
         licence: SPDX name, or `public domain`.
         licence_url: where the licence can be read.
@@ -119,6 +121,7 @@ class Weight:
     licence: str
     licence_url: str
     attribution: str
+    sha256_prefix: str | None = None
     bytes: int | None = None
     input_hw: tuple[int, int] | None = None
     colour: str | None = None
@@ -162,6 +165,11 @@ class Weight:
             yield "expected at least one group"
         if self.sha256_is_known and not _SHA256.fullmatch(self.sha256):
             yield f"expected sha256 of 64 lower-case hex digits or {UNKNOWN!r}, got {self.sha256!r}"
+        if self.sha256_prefix is not None:
+            if not _SHA256_PREFIX.fullmatch(self.sha256_prefix):
+                yield f"expected sha256_prefix of 8 lower-case hex digits or more, got {self.sha256_prefix!r}"
+            if self.sha256_is_known:
+                yield "expected sha256_prefix only beside sha256 = 'unknown'"
         if not self.licence or not self.licence_url.startswith("https://"):
             yield "expected a licence and a licence_url that begins with https://"
         yield from _source_problems(self.source)

@@ -14,6 +14,8 @@ from weights.manifest import Weight
 from weights.places import is_writable
 
 RECORD_NAME = "recorded-sha256.toml"
+MANIFEST = "the manifest"
+_DIGITS = 64
 _LOCK_TIMEOUT_S = 30.0
 _RECORD_HEADER = (
     "# Hashes of files whose publisher states none, as they were when first seen. Delete a line to accept\n"
@@ -79,17 +81,35 @@ def _read_record(directory: Path) -> dict[str, str]:
 
 
 def expected_sha256(weight: Weight, directory: Path) -> tuple[str, str] | None:
-    """The hash that a file must have, and who says so; None where nobody has said yet."""
+    """The hash that a file must have, and who says so; None where nobody has said yet.
+
+    It is 64 digits long, or fewer: the first ones, where the manifest knows no more and no file was seen yet.
+    """
     if weight.sha256_is_known:
-        return weight.sha256, "the manifest"
+        return weight.sha256, MANIFEST
     recorded = _read_record(directory).get(weight.name)
+    first = weight.sha256_prefix
+    if first and not (recorded and recorded.startswith(first)):
+        return first, MANIFEST
     return (recorded, str(directory / RECORD_NAME)) if recorded else None
 
 
+def in_words(expected: tuple[str, str]) -> str:
+    """What `expected_sha256` says, for a message."""
+    sha256, origin = expected
+    return f"SHA-256 {'' if len(sha256) == _DIGITS else 'that begins with '}{sha256} ({origin})"
+
+
 def record(weight: Weight, directory: Path, sha256: str) -> None:
-    """Write down the hash of a file that nobody states one for; a hash already there stays."""
+    """Write down the hash of a file that nobody states one for; a hash already there stays.
+
+    One that contradicts the first digits in the manifest does not: it was of another release of the file.
+    """
     with locked(directory / f".{RECORD_NAME}.lock", _LOCK_TIMEOUT_S):
-        known = {weight.name: sha256, **_read_record(directory)}
+        known = _read_record(directory)
+        first = weight.sha256_prefix or ""
+        if weight.name not in known or not known[weight.name].startswith(first):
+            known[weight.name] = sha256
         lines = "".join(f'{name} = "{value}"\n' for name, value in sorted(known.items()))
         _replace_text(directory / RECORD_NAME, _RECORD_HEADER + lines)
 
@@ -106,12 +126,12 @@ def verify(weight: Weight, path: Path) -> str:
     """
     sha256 = cached_sha256(path)
     expected = expected_sha256(weight, path.parent)
-    if expected is None and is_writable(path.parent):
-        with contextlib.suppress(OSError, DownloadError):
-            record(weight, path.parent, sha256)
-    elif expected is not None and sha256 != expected[0]:
+    if expected is not None and not sha256.startswith(expected[0]):
         raise HashMismatchError(
-            f"{path}: expected SHA-256 {expected[0]} ({expected[1]}), got {sha256}; "
+            f"{path}: expected {in_words(expected)}, got {sha256}; "
             f"remove the file and run `fidget weights fetch {weight.name}`"
         )
+    if (expected is None or len(expected[0]) < _DIGITS) and is_writable(path.parent):
+        with contextlib.suppress(OSError, DownloadError):
+            record(weight, path.parent, sha256)
     return sha256

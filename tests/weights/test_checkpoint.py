@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,13 @@ def test_everything_wrong_is_named_at_once_and_nothing_is_loaded() -> None:
 def test_long_lists_are_cut() -> None:
     with pytest.raises(ValueError, match=r"left over \(9\): x0, x1, x2, x3, x4, x5 \.\.\.;"):
         load_exactly(nn.Identity(), {f"x{number}": torch.zeros(1) for number in range(9)})
+
+
+@pytest.mark.parametrize("wrapper", ["model_state", "module"])
+def test_options_of_a_command_line_beside_the_tensors_are_plain_data(tmp_path, wrapper: str) -> None:
+    weight = torch.arange(6.0).reshape(2, 3)
+    torch.save(
+        {wrapper: {"module.weight": weight}, "args": Namespace(lr=0.1), "epoch": 3}, tmp_path / "a.pth"
+    )
+    state = read_checkpoint(tmp_path / "a.pth")
+    assert list(state) == ["weight"] and torch.equal(state["weight"], weight)

@@ -213,6 +213,33 @@ def test_an_unknown_hash_of_a_file_placed_by_hand_is_recorded_too(places, shippe
         find_weight("thing")
 
 
+def test_the_first_digits_of_a_hash_are_verified_and_the_whole_is_recorded(places, shipped, web):
+    row = replace(UNKNOWN, sha256_prefix=SHA256[:8])
+    shipped(row)
+    assert fetch_weight("thing").read_bytes() == DATA
+    record = places[0] / "recorded-sha256.toml"
+    assert SHA256 in record.read_text()
+    another = SHA256[:8] + "0" * 56  # begins alike: what was seen first counts
+    record.write_text(f'thing = "{another}"\n')
+    with pytest.raises(HashMismatchError, match=f"expected SHA-256 {another} .*recorded-sha256.toml"):
+        find_weight("thing")
+    record.write_text(f'thing = "{"0" * 64}"\n')  # of a release before the manifest's: does not count
+    assert find_weight("thing").read_bytes() == DATA
+    assert f'thing = "{SHA256}"' in record.read_text()
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_file_whose_hash_begins_otherwise_is_refused(places, shipped, web, by_hand):
+    shipped(replace(UNKNOWN, sha256_prefix="00000000"))
+    if by_hand:
+        places[0].mkdir()
+        (places[0] / "thing.onnx").write_bytes(DATA)
+    with pytest.raises(HashMismatchError) as caught:
+        fetch_weight("thing")
+    assert f"expected SHA-256 that begins with 00000000 (the manifest), got {SHA256}" in str(caught.value)
+    assert visible(places[0]) == (["thing.onnx"] if by_hand else [])
+
+
 def test_every_row_of_an_archive_is_unpacked_at_once(places, shipped, web):
     web.data = zip_of(small=b"small", large=b"large")
     rows = [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,12 @@ def test_a_row_is_read_whole(tmp_path):
         ('file = "thing.onnx"', 'file = "../thing.onnx"', "plain file name"),
         ('file = "thing.onnx"', 'file = ".hidden"', "plain file name"),
         ('sha256 = "unknown"', 'sha256 = "ABCDEF"', "64 lower-case hex"),
+        (
+            'sha256 = "unknown"',
+            'sha256 = "unknown"\nsha256_prefix = "0676ba6"',
+            "8 lower-case hex digits or more",
+        ),
+        ('sha256 = "unknown"', f'sha256 = "{"a" * 64}"\nsha256_prefix = "aaaaaaaa"', "only beside sha256"),
         ("groups = [", "groups = [] #", "at least one group"),
         ("[256, 192]", "[256, 0]", "input_hw = [height, width]"),
         ('colour = "rgb"', 'colour = "gbr"', "rgb or bgr"),
@@ -141,6 +148,16 @@ def test_the_blaze_family_has_known_hashes_and_inputs(name, side, low):
     assert "blazepose_wholebody" in row.groups
 
 
+def test_names_of_files_that_end_with_digits_of_their_hash_have_them_verified():
+    rows = [row for row in load_manifest().values() if {"rgb", "videomae"} & set(row.groups)]
+    assert len(rows) >= 18
+    for row in rows:
+        stem = row.source.url.rsplit("/", 1)[1].rsplit(".", 1)[0]
+        digits = re.search(r"-([0-9a-f]{8})$", stem)
+        assert row.sha256_prefix == (digits and digits[1]), row.name
+        assert ("videomae" in row.groups) == (row.licence == "CC-BY-NC-4.0"), row.name
+
+
 def test_groups_and_names_are_selected_once_each_in_order():
     both = [row.name for row in select(["blazepose", "demo_portrait", "blazepose", "pose_detection"])]
     assert both == ["pose_detection", "pose_landmark_full", "demo_portrait"]
@@ -153,7 +170,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         select(["blazpose"])
     with pytest.raises(ManifestError, match="did you mean 'rtmpose_m'"):
         get_weight("rtmpos_m")
-    with pytest.raises(ManifestError, match="known are demo_astronaut"):
+    with pytest.raises(ManifestError, match="known are c3d_sports1m, demo_astronaut"):
         get_weight("zzz")
 
 

@@ -153,7 +153,8 @@ def licence_table(rows: list[Weight]) -> str:
             origin = f"`{source.member}` in [{source.url.rsplit('/', 1)[1]}]({source.url})"
         else:
             origin = f"[{source.url.rsplit('/', 1)[1]}]({source.url})"
-        sha256 = f"`{row.sha256}`" if row.sha256_is_known else "recorded on first download"
+        begins = f"begins with `{row.sha256_prefix}`, whole " if row.sha256_prefix else ""
+        sha256 = f"`{row.sha256}`" if row.sha256_is_known else f"{begins}recorded on first download"
         cells = (
             *(f"`{row.name}`: {row.what}", f"`{row.file}`", f"[{row.licence}]({row.licence_url})"),
             *(row.attribution, origin, sha256),
