@@ -1,7 +1,8 @@
 """Files in a directory that together stay within a budget: those used longest ago leave.
 
 The bytes in use are written down before a file is written, so that after a crash they may be too many, never
-too few; they are counted anew when they seem to reach the budget. Writers of all processes wait for one another.
+too few; they are counted anew when they seem to reach the budget. Writers of all processes wait for one
+another.
 """
 
 from __future__ import annotations

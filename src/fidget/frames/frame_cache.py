@@ -1,7 +1,9 @@
-"""Decoded frames on disk: decoded once, scaled down and kept as JPEG or raw, one file a video, within a budget.
+"""Decoded frames on disk: scaled down, kept as JPEG or raw, one file a video, within a budget.
 
-The name of a file is a hash of the video's content and of how its pictures are made: a changed video is another
-file, a moved or copied one is the same. Axis letters: K frames asked for, T frames of a video, H height, W width.
+The name of a file is a hash of the video's content and of how its pictures are made: a changed video is
+another file, a moved or copied one is the same.
+
+Axis letters: K frames asked for, T frames of a video, H height, W width.
 """
 
 from __future__ import annotations
@@ -77,9 +79,9 @@ class CacheForm:
 class FrameCache:
     """Frames of videos on disk, never more than a budget: the videos that were used longest ago leave.
 
-    What is read does not depend on what is kept: JPEG is decoded from JPEG also when a video was just decoded.
-    Several processes may use one directory; a process that is killed leaves whole files only. Safe to read from
-    several threads.
+    What is read does not depend on what is kept: pictures go through JPEG also when a video was just decoded.
+    Several processes may use one directory; a process that is killed leaves whole files only. Safe to read
+    from several threads.
 
     Args:
         directory: where; made if absent.
@@ -134,7 +136,8 @@ class FrameCache:
         reads = self.hits + self.misses
         share = f" ({self.hits / reads:.1%})" if reads else ""
         used, budget = self._budget.used() / 1e6, self._budget.budget_bytes / 1e6
-        said = f"frame cache: {self.hits:,} of {reads:,} reads{share} opened no video, {used:,.1f} MB of {budget:,.1f}"
+        said = f"frame cache: {self.hits:,} of {reads:,} reads{share} opened no video, "
+        said += f"{used:,.1f} MB of {budget:,.1f}"
         return f"{said}; nothing more is kept: {self._problem}" if self._problem else said
 
     def _name(self, entry: VideoEntry, hw: tuple[int, int]) -> str:
@@ -144,7 +147,7 @@ class FrameCache:
     def _stored(
         self, path: Path, frames: int, hw: tuple[int, int], wanted: NDArray[np.int64]
     ) -> FramesRgb | None:
-        """The distinct frames (K, H, W, 3) from their file, which is marked as used; None where it is not whole."""
+        """The distinct frames (K, H, W, 3) from their file, now marked as used; None if it is not whole."""
         try:
             with path.open("rb", buffering=0) as file:
                 head = file.read(_HEADER.size + 8 * (frames + 1))

@@ -14,8 +14,8 @@ from poses.clip import PoseClip
 class PersonCrop:
     """A region around the main subject over all frames of a clip, so that it does not move with the person.
 
-    The main subject is the first of the pose cache. Its boxes are joined over the frames; where a cache holds no
-    boxes, as imported ones may, the joints that were found are.
+    The main subject is the first of the pose cache. Its boxes are joined over the frames; where a cache holds
+    no boxes, as imported ones may, the joints that were found are.
 
     Attributes:
         margin: added on each side, as a share of the joined box's longer side.
@@ -53,7 +53,7 @@ class PersonCrop:
 
 
 def _joined_px(clip: PoseClip) -> NDArray[np.float64] | None:
-    """(4,) what holds the main subject in all frames, within the picture; None where there is nothing of it."""
+    """(4,) the main subject in all frames, within the picture; None where there is nothing of it."""
     if not clip.persons:
         return None
     box = clip.box_px[0].astype(np.float64)  # (T, 4)

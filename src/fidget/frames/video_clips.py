@@ -28,14 +28,14 @@ class VideoClips:
     """The videos below a directory as clips, under the ids that `extract-poses` gives them.
 
     Every video is read once when this is made, and never again while it stays as it is (see `index_videos`).
-    What cannot be read is named in `problems`; no other clip stands in for it. Safe to read from several threads.
+    What cannot be read is named in `problems`; no other clip stands in for it. Several threads may read.
 
     Args:
         videos: a directory, or whatever else `extract-poses` takes as one argument.
         clip_ids: those wanted, None for all; ids without a video are simply not in `status`.
         index_file: where to keep what was found of the videos, a Parquet file.
-        short_side: pictures are scaled down to this many pixels; None leaves them as large as they are. Where a
-            person's region will be cut out of them, they should be larger than the network's input.
+        short_side: pictures are scaled down to this many pixels; None leaves them as large as they are. Where
+            a person's region will be cut out of them, they should be larger than the network's input.
         cache: decoded frames on disk, or None to decode whenever frames are read.
         poses: a pose cache of the same videos; it saves counting their frames.
         person_crop: give each clip the region of its person, from `poses`.
