@@ -6,8 +6,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fidget.benchmark.simulator.render_videos import SimulatedVideos
     from fidget.benchmark.simulator.simulate import Simulated
     from fidget.cli.ticker import Ticker
+
+_SIZE = 224
+_LARGEST_SIZE = 1080
 
 _EPILOG = """\
 examples:
@@ -15,10 +19,13 @@ examples:
   fidget benchmark simulate --scale 1 --workers 2 --seed 1 -o simulated-full
   fidget benchmark simulate --noise 0 --missing 0 --camera 0 --label-noise 0 -o ideal
   fidget benchmark run mma82/cross-domain --poses simulated --method stgcnpp
+  fidget benchmark simulate --scale 0.02 --videos -o simulated
 
 A body of 133 joints does the 82 actions before the cameras of four domains, and an estimator with errors
 looks. Class frequencies, split sizes, subjects and lengths are MMA-82's, the movements are ours: no number
 from it says anything about people. DIR is a pose cache, DIR-labels.csv its labels; both say "simulated".
+--videos draws the same clips as well, the true body before the same camera: DIR-videos/CLIP.mp4, whose
+titles say simulated.
 --camera, --noise and --missing multiply what each domain has by itself, 0 takes it away.
 The same command goes on where an earlier one stopped, a directory of other content is refused.
 Exit status: 0 all clips are there, 1 they could not be written, 2 wrong usage.
@@ -29,8 +36,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the verb."""
     parser = subparsers.add_parser(
         "simulate",
-        help="make a simulated MMA-82: poses and labels",
-        description="Make a simulated MMA-82: a pose cache and its labels.",
+        help="make a simulated MMA-82: poses, labels, videos",
+        description="Make a simulated MMA-82: a pose cache and its labels, and videos of the same clips.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,19 +59,52 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--label-noise", metavar="SHARE", type=float, default=0.02, help="share of wrong labels (0.02)"
     )
+    parser.add_argument("--videos", action="store_true", help="also draw the clips, to DIR-videos")
+    parser.add_argument(
+        "--size", metavar="PX", type=int, help="shorter side of the videos, even (224); needs --videos"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate; returns the exit status."""
-    from pathlib import Path
-
     from fidget.benchmark.simulator.clip import SimulationSettings
+    from fidget.benchmark.simulator.render_videos import simulate_videos, videos_beside
     from fidget.benchmark.simulator.simulate import simulate
     from fidget.cli.usage import UsageError
 
-    workers = _cores() if args.workers is None else args.workers
+    workers = _checked(args)
+    try:
+        settings = SimulationSettings(args.camera, args.noise, args.missing, args.label_noise)
+    except ValueError as error:
+        name, _, problem = str(error).partition(":")
+        raise UsageError(f"--{name.replace('_', '-')}:{problem}") from None
+    chosen = args.scale, args.seed, workers, settings
+    progress = _Progress(args.output)
+    try:
+        made = simulate(args.output, *chosen, progress.start, progress.step)
+    finally:
+        progress.close()
+    videos = None
+    if args.videos:
+        progress = _Progress(str(videos_beside(args.output)), "videos")
+        try:
+            videos = simulate_videos(args.output, *chosen, args.size or _SIZE, progress.start, progress.step)
+        finally:
+            progress.close()
+    _report(made, videos, args.json)
+    return 0
+
+
+def _checked(args: argparse.Namespace) -> int:
+    """See that the options make sense; the number of processes."""
+    from pathlib import Path
+
+    from fidget.benchmark.simulator.render import SMALLEST_SIZE
+    from fidget.cli.usage import UsageError
+
+    workers = _cores() if args.workers is None else int(args.workers)
     if workers < 1:
         raise UsageError(f"--workers: expected at least 1, got {workers}")
     if not 0 < args.scale <= 100:
@@ -73,25 +113,22 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"-o {args.output}: expected a directory, or a new name for one; this is a file")
     if args.seed < 0:
         raise UsageError(f"--seed: expected a whole number from 0, got {args.seed}")
-    try:
-        settings = SimulationSettings(args.camera, args.noise, args.missing, args.label_noise)
-    except ValueError as error:
-        name, _, problem = str(error).partition(":")
-        raise UsageError(f"--{name.replace('_', '-')}:{problem}") from None
-    progress = _Progress(args.output)
-    try:
-        made = simulate(args.output, args.scale, args.seed, workers, settings, progress.start, progress.step)
-    finally:
-        progress.close()
-    _report(made, args.json)
-    return 0
+    if args.size is not None:
+        if not args.videos:
+            raise UsageError("--size: it is the size of the videos, so it needs --videos")
+        if not SMALLEST_SIZE <= args.size <= _LARGEST_SIZE or args.size % 2:
+            raise UsageError(
+                f"--size: expected an even number of pixels within {SMALLEST_SIZE}..{_LARGEST_SIZE}, "
+                f"got {args.size}"
+            )
+    return workers
 
 
 class _Progress:
     """Says what is to do, then where it stands; the clock runs from the first clip, not from a cold start."""
 
-    def __init__(self, output: str) -> None:
-        self._output, self._clips = output, 0
+    def __init__(self, output: str, what: str = "clips") -> None:
+        self._output, self._what, self._clips = output, what, 0
         self._ticker: Ticker | None = None
 
     def start(self, to_make: int, there: int) -> None:
@@ -99,7 +136,7 @@ class _Progress:
         import sys
 
         known = f", {there:,} are there already" if there else ""
-        print(f"simulated MMA-82 -> {self._output}: {to_make:,} clips to make{known}", file=sys.stderr)
+        print(f"simulated MMA-82 -> {self._output}: {to_make:,} {self._what} to make{known}", file=sys.stderr)
         self._clips = to_make
 
     def step(self) -> None:
@@ -125,7 +162,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _report(made: Simulated, as_json: bool) -> None:
+def _report(made: Simulated, videos: SimulatedVideos | None, as_json: bool) -> None:
     """What is there now: clips by domain and split."""
     import csv
     import json
@@ -142,6 +179,7 @@ def _report(made: Simulated, as_json: bool) -> None:
             "simulated": True,
             "poses": str(made.directory),
             "labels": str(made.labels),
+            "videos": None if videos is None else str(videos.directory),
             "clips": made.clips,
             "made_now": made.made,
             "subjects": len({row["subject"] for row in rows}),
@@ -153,6 +191,8 @@ def _report(made: Simulated, as_json: bool) -> None:
         return
     print(f"simulated poses: {made.directory} ({made.clips:,} clips, {made.made:,} made now)")
     print(f"simulated labels: {made.labels}")
+    if videos is not None:
+        print(f"simulated videos: {videos.directory} ({videos.clips:,} clips, {videos.made:,} made now)")
     print("".join(f"{word:>12}" for word in ("domain", *SPLITS, "subjects")))
     for domain in domains:
         people = len({row["subject"] for row in rows if row["domain"] == domain})

@@ -46,7 +46,13 @@ class VideoFile:
     """
 
     def __init__(
-        self, path: Path, container: OutputContainer, hw: tuple[int, int], fps: Fraction, encoder: str
+        self,
+        path: Path,
+        container: OutputContainer,
+        hw: tuple[int, int],
+        fps: Fraction,
+        encoder: str,
+        keyframe_every: int | None = None,
     ) -> None:
         self.path = path
         self.frames = 0
@@ -62,6 +68,8 @@ class VideoFile:
             stream.options = {"crf": "20", "preset": "veryfast"}
         else:
             stream.bit_rate = max(400_000, hw[0] * hw[1] * 4)
+        if keyframe_every is not None:
+            stream.codec_context.gop_size = keyframe_every
         self._stream = stream
         self._last_tick = -1
         self._first_s = 0.0
@@ -103,7 +111,12 @@ class VideoFile:
 
 @contextmanager
 def write_video(
-    path: Path, hw: tuple[int, int], fps: Fraction, encoder: str | None = None
+    path: Path,
+    hw: tuple[int, int],
+    fps: Fraction,
+    encoder: str | None = None,
+    keyframe_every: int | None = None,
+    title: str = "",
 ) -> Iterator[VideoFile]:
     """Write an MP4 that takes its name only when it is complete.
 
@@ -112,6 +125,8 @@ def write_video(
         hw: height and width of the frames; an odd size gains one black row or column in the file.
         fps: nominal rate, for players that show one; the times given with the frames count.
         encoder: one of `ENCODERS`, or None for the first at hand.
+        keyframe_every: most frames between two that decode by themselves; None leaves it to the encoder.
+        title: the container's, none where empty.
 
     Raises:
         OSError: the place cannot be written, or the encoder fails.
@@ -122,7 +137,9 @@ def write_video(
         name = str(part.absolute())  # FFmpeg takes `a:b` for a protocol, `/a:b` for a file
         try:
             with av.open(name, "w", format="mp4", options={"movflags": "faststart"}) as container:
-                video = VideoFile(path, container, hw, fps, encoder or video_encoder())
+                if title:
+                    container.metadata["title"] = title
+                video = VideoFile(path, container, hw, fps, encoder or video_encoder(), keyframe_every)
                 yield video
                 video.finish()
         except av.error.FFmpegError as error:

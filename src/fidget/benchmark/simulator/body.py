@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,21 @@ from fidget.benchmark.simulator.subjects import Build
 from fidget.benchmark.simulator.trunk_legs import place_legs, place_trunk
 
 JOINTS = 133
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedBody:
+    """A body in space over T frames; axes as in `place_body`.
+
+    Attributes:
+        joints_m: (T, 133, 3).
+        rotations: (T, 16, 3, 3) of the rigid frames of `places`, whose columns are their axes.
+        origins_m: (T, 16, 3) of the same.
+    """
+
+    joints_m: NDArray[np.float32]
+    rotations: NDArray[np.float32]
+    origins_m: NDArray[np.float32]
 
 
 def rest_ankles(
@@ -45,6 +62,15 @@ def place_body(state: PoseState, build: Build, ankles: NDArray[np.float32]) -> N
     Raises:
         ValueError: a hand has nowhere to be.
     """
+    return place_frames(state, build, ankles).joints_m
+
+
+def place_frames(state: PoseState, build: Build, ankles: NDArray[np.float32]) -> PlacedBody:
+    """As `place_body`, with the rigid frames of trunk, head and limbs.
+
+    Raises:
+        ValueError: a hand has nowhere to be.
+    """
     if not all(state.reaches):
         raise ValueError("expected a rest place for each hand; call state.reach(side, place) for both first")
     t = state.frames
@@ -67,4 +93,4 @@ def place_body(state: PoseState, build: Build, ankles: NDArray[np.float32]) -> N
         arms.reverse()
     for side, reaches in arms:
         place_arm(state.values, lengths, side, reaches, rotations, origins, joints)
-    return joints
+    return PlacedBody(joints, rotations, origins)

@@ -10,7 +10,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from fidget.benchmark.simulator.body import place_body, rest_ankles
+from fidget.benchmark.simulator.body import PlacedBody, place_frames, rest_ankles
+from fidget.benchmark.simulator.camera import Camera
 from fidget.benchmark.simulator.clip_plan import FPS
 from fidget.benchmark.simulator.domains import Setting, clip_camera, domain_named, draw_rest, draw_setting
 from fidget.benchmark.simulator.estimator_noise import NoiseLevel, estimate
@@ -72,6 +73,63 @@ def make_subject(domain: str, subject: str, seed: int, camera: float = 1.0) -> S
     )
 
 
+@dataclass(frozen=True, eq=False)
+class StagedClip:
+    """What is before the camera, and where that stands; nobody has looked yet.
+
+    Attributes:
+        clip_id: its name.
+        label: the action that is done.
+        subject: name of the person.
+        person: who.
+        body: in space, true.
+        camera: of the clip.
+        level: of the estimator's noise; it says whether a thing stands before the body.
+        drawn: state of the clip's generator, from which the estimator draws on.
+    """
+
+    clip_id: str
+    label: int
+    subject: str
+    person: Subject
+    body: PlacedBody
+    camera: Camera
+    level: NoiseLevel
+    drawn: dict[str, object]
+
+    def rng(self) -> np.random.Generator:
+        """A generator where the estimator's draws begin; a new one each time."""
+        rng = np.random.default_rng(0)
+        rng.bit_generator.state = self.drawn
+        return rng
+
+
+def stage_clip(
+    clip_id: str,
+    label: int,
+    frames: int,
+    domain: str,
+    subject: str,
+    seed: int,
+    settings: SimulationSettings,
+) -> StagedClip:
+    """Body and camera of a clip; arguments as of `simulate_clip`."""
+    rng = np.random.default_rng([seed, crc32(clip_id.encode()), 1])
+    person = make_subject(domain, subject, seed, settings.camera)
+    time_s = np.arange(frames, dtype=np.float32) / np.float32(FPS)
+    body = body_in_motion(person, label, time_s, rng)
+    place = person.setting.domain
+    camera = clip_camera(person.setting, time_s, rng, settings.camera, settings.camera)
+    level = NoiseLevel(
+        noise=place.noise * settings.noise,
+        resolution_px=place.resolution_px,
+        drop_per_s=place.drop_per_s * settings.missing,
+        occluder=bool(rng.random() < place.occluder * settings.missing),
+        swap=bool(rng.random() < place.swap * settings.noise),
+    )
+    return StagedClip(clip_id, label, subject, person, body, camera, level, dict(rng.bit_generator.state))
+
+
 def simulate_clip(
     clip_id: str,
     label: int,
@@ -92,21 +150,10 @@ def simulate_clip(
         seed: of the data set.
         settings: of cameras and noise.
     """
-    rng = np.random.default_rng([seed, crc32(clip_id.encode()), 1])
-    person = make_subject(domain, subject, seed, settings.camera)
-    time_s = np.arange(frames, dtype=np.float32) / np.float32(FPS)
-    joints_m = body_in_motion(person, label, time_s, rng)
-    place = person.setting.domain
-    camera = clip_camera(person.setting, time_s, rng, settings.camera, settings.camera)
-    true_px, depth_m = camera.project(joints_m)
-    level = NoiseLevel(
-        noise=place.noise * settings.noise,
-        resolution_px=place.resolution_px,
-        drop_per_s=place.drop_per_s * settings.missing,
-        occluder=bool(rng.random() < place.occluder * settings.missing),
-        swap=bool(rng.random() < place.swap * settings.noise),
-    )
-    xy_px, score = estimate(true_px, depth_m, place.frame_hw, level, rng, FPS)
+    staged = stage_clip(clip_id, label, frames, domain, subject, seed, settings)
+    place = staged.person.setting.domain
+    true_px, depth_m = staged.camera.project(staged.body.joints_m)
+    xy_px, score = estimate(true_px, depth_m, place.frame_hw, staged.level, staged.rng(), FPS)
     return PoseClip(
         clip_id=clip_id,
         layout=get_layout(LAYOUT),
@@ -122,8 +169,8 @@ def simulate_clip(
 
 def body_in_motion(
     person: Subject, label: int, time_s: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """(T, 133, 3) metres of a person who does an action."""
+) -> PlacedBody:
+    """A person who does an action."""
     setting = person.setting
     state = PoseState(len(time_s), setting.posture)
     for side in (LEFT, RIGHT):
@@ -141,7 +188,7 @@ def body_in_motion(
     state.foot[:, :, :] += rng.normal(0, (0.02, 0.0, 0.03), (2, 3)).astype(np.float32)
     apply_motion(state, label, rng, time_s, person.style)
     ankles = rest_ankles(person.build, setting.posture, setting.apart, setting.ahead)
-    return place_body(state, person.build, ankles)
+    return place_frames(state, person.build, ankles)
 
 
 def _boxes(xy_px: NDArray[np.float32], frame_hw: tuple[int, int]) -> NDArray[np.float32]:

@@ -71,7 +71,7 @@ def estimate(
     hidden = np.zeros((frames, JOINTS), np.float32)
     _hide_by_body(true_px, depth_m, hidden)
     if level.occluder:
-        _hide_by_thing(true_px, hidden, frame_hw, rng)
+        _hide_by_thing(true_px, hidden, rng)
     xy = true_px
     if level.swap and frames > 4:
         xy = _swapped(true_px, rng)
@@ -110,10 +110,18 @@ def _area(xy: NDArray[np.float32]) -> float:
     return max(height * height * 0.25, 1.0)
 
 
-def _hide_by_thing(
-    xy: NDArray[np.float32], hidden: NDArray[np.float32], frame_hw: tuple[int, int], rng: np.random.Generator
-) -> None:
-    """A passer-by, a table, a microphone: an upright box that stands or crosses before the body."""
+def thing_before(
+    xy: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A passer-by, a table, a microphone: an upright box that stands or crosses before the body.
+
+    Args:
+        xy: (T, 133, 2) pixels.
+        rng: as `estimate` has it when it begins.
+
+    Returns:
+        Its middle (T, 2) and its width and height (2,), pixels.
+    """
     frames = len(xy)
     low, high = np.percentile(xy[0, :17], (2, 98), axis=0)
     span = high - low
@@ -126,6 +134,12 @@ def _hide_by_thing(
         )
         centre = np.stack([low[0] + span[0] * (0.5 + path), np.full(frames, low[1] + 0.6 * span[1])], axis=1)
         size[1] = span[1] * rng.uniform(0.5, 0.9)
+    return centre, size
+
+
+def _hide_by_thing(xy: NDArray[np.float32], hidden: NDArray[np.float32], rng: np.random.Generator) -> None:
+    """Mark what is behind the thing."""
+    centre, size = thing_before(xy, rng)
     inside = (np.abs(xy - centre[:, None].astype(np.float32)) < (size / 2).astype(np.float32)).all(axis=2)
     hidden[inside] = 1
 

@@ -1,0 +1,206 @@
+"""The videos of a simulated MMA-82 beside its pose cache: one file a clip, with the cache's clip ids.
+
+A directory holds the videos of one combination of plan, seed, settings and size; `simulation.json` says
+which, and that it is simulated. Files appear when they are whole, and a run that was stopped goes on where it
+was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from fidget.benchmark.simulator.clip import SimulationSettings
+from fidget.benchmark.simulator.clip_plan import plan_clips
+from fidget.benchmark.simulator.render import RenderedClip, render_clip
+from fidget.benchmark.simulator.simulate import simulator_sha256
+from fidget.reports.video_file import video_encoder, write_video
+from poses.whole_file import replacing
+from protocols.trees import tree
+
+MARKER = "simulation.json"
+SUFFIX = ".mp4"
+TITLE = "simulated, not a person"
+_CLIPS_AT_ONCE = 4  # one message of a process
+_PACKS_WORTH_A_PROCESS = 4  # a process needs seconds to start
+
+# Path, clip id, performed action, frames, domain, subject.
+_Job = tuple[str, str, int, int, str, str]
+
+
+@dataclass(frozen=True)
+class SimulatedVideos:
+    """What a run made.
+
+    Attributes:
+        directory: of the videos.
+        clips: number in it.
+        made: of these, in this run.
+    """
+
+    directory: Path
+    clips: int
+    made: int
+
+
+def videos_beside(directory: Path | str) -> Path:
+    """Where the videos of a pose cache's clips go."""
+    resolved = Path(directory).resolve()
+    return resolved.with_name(f"{resolved.name}-videos")
+
+
+def simulate_videos(
+    directory: Path | str,
+    scale: float = 0.05,
+    seed: int = 0,
+    workers: int = 1,
+    settings: SimulationSettings | None = None,
+    size: int = 224,
+    on_start: Callable[[int, int], None] | None = None,
+    on_clip: Callable[[], None] | None = None,
+) -> SimulatedVideos:
+    """Write the videos of a simulated MMA-82; go on with those that were begun in the same way.
+
+    Args:
+        directory: of the pose cache; the videos go to `<directory>-videos/<clip id>.mp4`.
+        scale: as of `simulate`.
+        seed: as of `simulate`.
+        workers: processes that draw and encode; 1 does it here.
+        settings: as of `simulate`; noise and labels change no picture.
+        size: pixels of the shorter side, even.
+        on_start: called with the number of videos to make and the number that are there.
+        on_clip: called after each video.
+
+    Raises:
+        ValueError: settings out of range, or a directory of other content.
+        OSError: the place is read-only or full.
+    """
+    if workers < 1:
+        raise ValueError(f"expected at least one worker, got {workers}")
+    chosen = settings or SimulationSettings()
+    plan = plan_clips(scale, seed, chosen.label_noise)
+    root = videos_beside(directory)
+    _mark(root, _description(scale, seed, chosen, size))
+    jobs: list[_Job] = []
+    for i, clip_id in enumerate(plan.clip_ids):
+        path = root / f"{clip_id}{SUFFIX}"
+        if not path.exists():
+            job = clip_id, int(plan.performed[i]), int(plan.frames[i]), plan.domains[i], plan.subjects[i]
+            jobs.append((str(path), *job))
+    if on_start is not None:
+        on_start(len(jobs), len(plan) - len(jobs))
+    for _ in _written(jobs, seed, chosen, size, workers):
+        if on_clip is not None:
+            on_clip()
+    return SimulatedVideos(root, len(plan), len(jobs))
+
+
+def write_clip(path: Path, clip: RenderedClip) -> None:
+    """Draw and encode one clip; its title says that it is simulated."""
+    seconds = clip.film.keyframe_s
+    every = None if seconds is None else round(seconds * clip.fps)
+    title = f"{TITLE}: {clip.clip_id}, {tree('mma82').actions[clip.label]}"
+    picture = np.empty((*clip.frame_hw, 3), np.uint8)
+    with write_video(path, clip.frame_hw, clip.fps, keyframe_every=every, title=title) as video:
+        for frame in range(clip.frames):
+            clip.draw(frame, picture)
+            video.add(float(frame / clip.fps), picture[..., ::-1])  # blue first
+
+
+def renderer_sha256() -> str:
+    """Over the source files that draw, and the simulator's: another version makes other videos."""
+    digest = hashlib.sha256(simulator_sha256().encode())
+    for file in sorted(files("fidget.benchmark.simulator").iterdir(), key=lambda file: file.name):
+        if file.name.startswith("render") and file.name.endswith(".py"):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _description(scale: float, seed: int, settings: SimulationSettings, size: int) -> dict[str, object]:
+    return {
+        "simulated": True,
+        "scale": scale,
+        "seed": seed,
+        "size": size,
+        **asdict(settings),
+        "encoder": video_encoder(),
+        "renderer": renderer_sha256(),
+    }
+
+
+def _mark(root: Path, description: dict[str, object]) -> None:
+    """See that the directory is new or of the same videos, and say what it holds.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    path = root / MARKER
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ValueError(f"{path}: expected the description of simulated videos; name another directory")
+        other = [key for key in {**description, **found} if found.get(key) != description.get(key)]
+        if other:
+            differences = ", ".join(
+                f"{key} is {found.get(key)} there, {description.get(key)} in this job"
+                for key in sorted(other)
+            )
+            raise ValueError(f"{root}: videos were made otherwise: {differences}; name another directory")
+        return
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise ValueError(
+            f"{root}: expected simulated videos or no such directory, it holds something else "
+            "and was left alone; name another directory"
+        )
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+
+def _written(
+    jobs: list[_Job], seed: int, settings: SimulationSettings, size: int, workers: int
+) -> Iterator[None]:
+    """One item a video; a bounded number of messages waits at a time."""
+    packs = [jobs[start : start + _CLIPS_AT_ONCE] for start in range(0, len(jobs), _CLIPS_AT_ONCE)]
+    workers = min(workers, len(packs) // _PACKS_WORTH_A_PROCESS)
+    if workers <= 1:
+        for job in jobs:
+            _write_pack([job], seed, settings, size)
+            yield
+        return
+    context = multiprocessing.get_context("spawn")  # as elsewhere: a fork of a process with threads may hang
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as pool:
+        waiting: deque[Future[int]] = deque()
+        try:
+            for pack in packs:
+                waiting.append(pool.submit(_write_pack, pack, seed, settings, size))
+                if len(waiting) > 2 * workers:
+                    yield from (None for _ in range(waiting.popleft().result()))
+            while waiting:
+                yield from (None for _ in range(waiting.popleft().result()))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is the parent's: it stops giving work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _write_pack(pack: list[_Job], seed: int, settings: SimulationSettings, size: int) -> int:
+    """Write some videos; runs in a process of its own."""
+    for path, *job in pack:
+        write_clip(Path(path), render_clip(*job, seed, settings, size))  # type: ignore[arg-type]
+    return len(pack)
