@@ -82,7 +82,17 @@ LOADED_BEFORE = (
 
 
 @pytest.mark.parametrize(
-    "package", ["poses", "weights", "protocols", "pose_extract", "skeleton_models", "rgb_models", "fidget"]
+    "package",
+    [
+        "poses",
+        "weights",
+        "protocols",
+        "pose_extract",
+        "skeleton_models",
+        "rgb_models",
+        "temporal_detection",
+        "fidget",
+    ],
 )
 def test_importing_changes_nothing(package: str) -> None:
     in_fresh_interpreter(QUIET, " ".join(modules(package)), *LOADED_BEFORE)

@@ -1,0 +1,1 @@
+"""Detectors trained, run and measured: recordings in, detection files out."""

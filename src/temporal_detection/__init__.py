@@ -1,0 +1,1 @@
+"""Segments in time: features become scores and boundaries, boundaries become seconds."""
