@@ -7,6 +7,7 @@ Axis letters: N clips, T frames, L tokens, D width of a token.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -19,8 +20,12 @@ from rgb_models.preprocessing import Preprocessing
 from rgb_models.transformer_parts import DropPath, drop_path_rates
 from rgb_models.transformers_classes import transformers_class
 from weights.architectures import NameRules
+from weights.checkpoint import load_exactly, rename
 
 PATCH = 16  # pixels
+
+_NOT_OF_PICTURES = re.compile(r"^head\.|\.temporal_dense\.|\.time_embeddings$")
+_TIME_NORM = ".temporal_layernorm."
 
 _BLOCK = r"^backbone\.encoder\.layer\.(\d+)\."
 _OURS = r"backbone.encoder.layer.\1."
@@ -164,6 +169,25 @@ class TimeSformer(RgbModel):
             )
         tokens: Tensor = self.backbone(x.transpose(1, 2)).last_hidden_state  # (N, 1 + T * L, D)
         return tokens[:, 0]
+
+    def load_pictures(self, pictures: Mapping[str, Tensor]) -> None:
+        """Start from a vision transformer over pictures: timm's ViT-B/16 of ImageNet.
+
+        Attention along time begins as a copy of the attention within the frame, as in the published code; the
+        layer behind it is zero in a fresh network, so that a clip gives what its frames give. The classifier
+        and the embeddings of time stay.
+
+        Raises:
+            ValueError: entries are missing, left over or of another shape.
+        """
+        state = {name: t for name, t in rename(pictures, _ORIGINAL).items() if not name.startswith("head.")}
+        own = self.state_dict()
+        for name, tensor in list(state.items()):
+            for space, time in ((".attention.", ".temporal_attention."), (".layernorm_before.", _TIME_NORM)):
+                if space in name:
+                    state[name.replace(space, time, 1)] = tensor
+        kept = {name: t for name, t in own.items() if _NOT_OF_PICTURES.search(name)}
+        load_exactly(self, kept | fit_embeddings(state, own))
 
     def get_classifier(self) -> nn.Module:
         """The last layer."""

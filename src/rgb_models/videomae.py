@@ -29,7 +29,7 @@ _BLOCKS: NameRules = [
     (r"^(blocks\.\d+)\.norm2\.", r"\1.layernorm_after."),
     (r"^(blocks\.\d+)\.attn\.q_bias$", r"\1.attention.attention.query.bias"),
     (r"^(blocks\.\d+)\.attn\.v_bias$", r"\1.attention.attention.value.bias"),
-    (r"^(blocks\.\d+)\.attn\.qkv\.weight$", r"\1.attention.attention.qkv.weight"),  # `split_qkv` parts it
+    (r"^(blocks\.\d+)\.attn\.qkv\.weight$", r"\1.attention.attention.qkv.weight"),  # `fit_encoder` parts it
     (r"^(blocks\.\d+)\.attn\.proj\.", r"\1.attention.output.dense."),
     (r"^(blocks\.\d+)\.mlp\.(?:fc1|layers\.0\.0)\.", r"\1.intermediate.dense."),
     (r"^(blocks\.\d+)\.mlp\.(?:fc2|layers\.1)\.", r"\1.output.dense."),
@@ -61,17 +61,20 @@ PUBLISHED_NAMES: dict[str, NameRules] = {
 }
 
 
-def split_qkv(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of query, key and value, which published files hold as one (3 * D, D), each by its name.
+def fit_encoder(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A published checkpoint's tensors as the network's.
+
+    The weights of query, key and value, which published files hold as one (3 * D, D), are parted. Where a
+    checkpoint has neither the norm before the classifier nor a classifier, as one of pretraining, the network's
+    own stay.
 
     Args:
         state: a checkpoint under our names.
         own: the network's entries.
-
-    Returns:
-        `state` with `query.weight`, `key.weight` and `value.weight` in place of every `qkv.weight`.
     """
-    split: dict[str, Tensor] = {}
+    added = [name for name in own if name.startswith(("fc_norm.", "head."))]
+    keep = not any(name in state for name in added)
+    split = {name: own[name] for name in added} if keep else {}
     for name, tensor in state.items():
         prefix, found, _ = name.partition("qkv.weight")
         if not found:

@@ -6,6 +6,7 @@ facebookresearch/TimeSformer a5ef29a (`VisionTransformer` of vit.py), and open-m
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,32 @@ def test_fresh_network_begins_without_time_and_drops_paths_only_in_training() ->
         model.backbone.embeddings.time_embeddings.zero_()
         assert torch.allclose(model.eval()(x), model(x[:, :, [2, 0, 1]]), atol=1e-5)  # frames in any order
         assert not torch.allclose(model.train()(x), model(x))
+
+
+def test_begins_from_pictures_as_the_pictures_network() -> None:
+    """A clip that stands still gives what its picture gives; the names are those of timm's ViT."""
+    torch.manual_seed(0)
+    kept = re.compile(r"temporal_|time_embed|head")
+    pictures = {
+        name.removeprefix("model."): tensor
+        for name, tensor in named_weights(entries("timesformer")).items()
+        if not kept.search(name)
+    }
+    pictures |= {"head.weight": torch.zeros(1000, 48), "head.bias": torch.zeros(1000)}
+    model = small().eval()
+    head = model.head.weight.clone()
+    model.load_pictures(pictures)
+    layer = model.backbone.encoder.layer[1]
+    assert torch.equal(layer.temporal_attention.attention.qkv.weight, pictures["blocks.1.attn.qkv.weight"])
+    assert torch.equal(layer.temporal_layernorm.weight, pictures["blocks.1.norm1.weight"])
+    assert torch.equal(model.head.weight, head)
+    one = small(frames=1).eval()
+    one.load_pictures(pictures)
+    x = named_input("picture", (1, 3, 1, 48, 48))
+    with torch.no_grad():
+        torch.testing.assert_close(model.forward_features(x.repeat(1, 1, 3, 1, 1)), one.forward_features(x))
+    with pytest.raises(ValueError, match=r"missing \(2\): .*blocks.1|missing \(2\): .*layer.1"):
+        model.load_pictures({name: t for name, t in pictures.items() if name != "blocks.1.norm1.weight"})
 
 
 def test_frames_and_sizes_are_checked() -> None:

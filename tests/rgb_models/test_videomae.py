@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from rgb_models import videomae
-from rgb_models.videomae import PUBLISHED_NAMES, VideoMAE, positions, split_qkv
+from rgb_models.videomae import PUBLISHED_NAMES, VideoMAE, fit_encoder, positions
 from weights.checkpoint import load_exactly, rename
 
 pytest.importorskip("transformers")
@@ -41,7 +41,7 @@ def entries(golden: str, key: str = "entries", device: str = "cpu") -> dict[str,
 
 
 def load(model: VideoMAE, state: dict[str, Tensor], toolbox: str) -> None:
-    load_exactly(model, split_qkv(rename(state, PUBLISHED_NAMES[toolbox]), model.state_dict()))
+    load_exactly(model, fit_encoder(rename(state, PUBLISHED_NAMES[toolbox]), model.state_dict()))
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,13 @@ def test_pretraining_checkpoint_fits_but_for_what_fine_tuning_adds() -> None:
         model = videomae.videomae_base(num_classes=400)
     state = rename(entries("videomae", "pretrained", "meta"), PUBLISHED_NAMES["videomae_pretrained"])
     own = model.state_dict()
-    state = split_qkv(state, own)
-    added = own.keys() - state.keys()
-    assert added == {"fc_norm.weight", "fc_norm.bias", "head.weight", "head.bias"}
-    load_exactly(model, state | {name: own[name] for name in added})
+    fitted = fit_encoder(state, own)
+    load_exactly(model, fitted)
+    added = {"fc_norm.weight", "fc_norm.bias", "head.weight", "head.bias"}
+    assert {name for name, tensor in fitted.items() if tensor is own[name]} == added
+    del fitted["fc_norm.bias"]  # of a file that lacks only one of them, nothing is made up
+    with pytest.raises(ValueError, match=r"missing \(1\): fc_norm.bias"):
+        load_exactly(model, fit_encoder(fitted, own))
 
 
 @pytest.mark.parametrize("biases", ["query.bias", "q_bias"])
