@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rgb_models import c3d, i3d, manet, slowfast, swin3d, tin, tsm, tsn, uniformer
+from rgb_models import c3d, i3d, manet, slowfast, swin3d, timesformer, tin, tsm, tsn, uniformer, videomae
 from rgb_models.model import RgbModel
 from rgb_models.preprocessing import Preprocessing
-from weights.architectures import Architectures, Entry, NameRules, check_count
+from weights.architectures import Architectures, Conversion, Entry, NameRules, check_count
 
 MODELS: Architectures[RgbModel] = Architectures(
     {
@@ -18,10 +18,17 @@ MODELS: Architectures[RgbModel] = Architectures(
         "slowfast_r50": Entry(slowfast.slowfast_r50, slowfast.PUBLISHED_NAMES),
         "swin3d_small": Entry(swin3d.swin3d_small, swin3d.PUBLISHED_NAMES),
         "swin3d_tiny": Entry(swin3d.swin3d_tiny, swin3d.PUBLISHED_NAMES),
+        "timesformer_base": Entry(
+            timesformer.timesformer_base, timesformer.PUBLISHED_NAMES, timesformer.fit_embeddings
+        ),
         "tin_r50": Entry(tin.tin_r50, tin.PUBLISHED_NAMES),
         "tsm_r50": Entry(tsm.tsm_r50, tsm.PUBLISHED_NAMES),
         "tsn_r50": Entry(tsn.tsn_r50, tsn.PUBLISHED_NAMES),
         "uniformer_small": Entry(uniformer.uniformer_small, uniformer.PUBLISHED_NAMES),
+        "videomae_base": Entry(videomae.videomae_base, videomae.PUBLISHED_NAMES, videomae.fit_encoder),
+        "videomae_huge": Entry(videomae.videomae_huge, videomae.PUBLISHED_NAMES, videomae.fit_encoder),
+        "videomae_large": Entry(videomae.videomae_large, videomae.PUBLISHED_NAMES, videomae.fit_encoder),
+        "videomae_small": Entry(videomae.videomae_small, videomae.PUBLISHED_NAMES, videomae.fit_encoder),
     },
     common=("num_classes", "frames"),
 )
@@ -69,6 +76,15 @@ def published_names(name: str) -> Mapping[str, NameRules]:
         ValueError: no such network.
     """
     return MODELS[name].published
+
+
+def conversion(name: str) -> Conversion | None:
+    """What remains to be done to a checkpoint's tensors under our names; None for nothing.
+
+    Raises:
+        ValueError: no such network.
+    """
+    return MODELS[name].convert
 
 
 def preprocessing(name: str) -> Preprocessing:
