@@ -2,7 +2,7 @@
 
 A Parquet file, one row a clip: `clip_id` (string), `label` (int32, null where it is not known), `scores`
 (list<float32>, probabilities over the actions). The schema metadata holds under `fidget` one JSON object: the
-label tree, the method, the hashes of recipe and cache, the seed.
+label tree, the method, the hashes of recipe and cache, the seed, and the split where it is known.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +25,7 @@ from protocols.label_tree import LabelTree
 
 METADATA_KEY = b"fidget"
 NO_LABEL = -1
-Mean = Literal["probability", "log"]
 
-_SMALLEST = 1e-12  # probability, before its logarithm is taken
 _SUM_TOLERANCE = 1e-2  # float16 models over many classes stay far below
 _ROWS_READABLE = 2**24
 _SCHEMA = pa.schema(
@@ -52,6 +50,7 @@ class ScoreFile:
         recipe_hash: of the resolved recipe.
         cache_hash: of the poses.
         seed: of the training, None where there are several.
+        split: of the protocol, such as `val`; empty where it is not known.
 
     Raises:
         ValueError: shapes that do not agree, a clip twice, no probabilities, a label out of range; named.
@@ -65,6 +64,7 @@ class ScoreFile:
     recipe_hash: str = ""
     cache_hash: str = ""
     seed: int | None = None
+    split: str = ""
 
     def __post_init__(self) -> None:
         n, a = len(self.clip_ids), len(self.tree.actions)
@@ -147,6 +147,7 @@ def write_scores(path: str | Path, scores: ScoreFile) -> None:
         "recipe_hash": scores.recipe_hash,
         "cache_hash": scores.cache_hash,
         "seed": scores.seed,
+        **({"split": scores.split} if scores.split else {}),
     }
     n, a = scores.scores.shape
     values = pa.array(np.ascontiguousarray(scores.scores).reshape(-1))
@@ -228,6 +229,7 @@ def _from_table(table: pa.Table, metadata: Any) -> ScoreFile:
         str(metadata.get("recipe_hash", "")),
         str(metadata.get("cache_hash", "")),
         None if seed is None else int(seed),
+        str(metadata.get("split", "")),
     )
 
 
@@ -270,59 +272,7 @@ def aligned(files: Sequence[ScoreFile]) -> list[ScoreFile]:
         joined.append(
             ScoreFile(
                 other.tree, first.clip_ids, labels, other.scores[order], other.method, other.recipe_hash,
-                other.cache_hash, other.seed,
+                other.cache_hash, other.seed, other.split,
             )
         )  # fmt: skip
     return joined
-
-
-def fuse(
-    files: Sequence[ScoreFile], weights: Sequence[float] | None = None, mean: Mean = "probability"
-) -> ScoreFile:
-    """The weighted mean of several files' probabilities, clip by clip.
-
-    Args:
-        files: of the same clips and actions, in any order of rows.
-        weights: one a file, not negative; equal where None.
-        mean: of the probabilities, or of their logarithms (then scaled to sum to 1 again).
-
-    Raises:
-        ValueError: files that do not fit together, or weights that cannot be meant.
-    """
-    joined = aligned(files)
-    given = [1.0] * len(files) if weights is None else [float(weight) for weight in weights]
-    if len(given) != len(files):
-        raise ValueError(f"expected {len(files)} weights, one a score file, got {len(given)}")
-    if not all(np.isfinite(weight) and weight >= 0 for weight in given) or sum(given) <= 0:
-        raise ValueError(f"expected weights of 0 or more with a sum above 0, got {given}")
-    share = np.array(given) / sum(given)
-    stacked = np.stack([one.scores.astype(np.float64) for one in joined])  # (F, N, A)
-    if mean == "log":
-        logs = np.tensordot(share, np.log(np.maximum(stacked, _SMALLEST)), axes=1)  # (N, A)
-        fused = np.exp(logs - logs.max(axis=1, keepdims=True, initial=-np.inf))
-    elif mean == "probability":
-        fused = np.tensordot(share, stacked, axes=1)
-    else:
-        raise ValueError(f"expected the mean of 'probability' or 'log', got {mean!r}")
-    fused /= fused.sum(axis=1, keepdims=True)
-    labels = joined[0].labels.copy()
-    for one in joined[1:]:
-        labels = np.where(labels == NO_LABEL, one.labels, labels)
-
-    def common(values: list[str]) -> str:
-        return values[0] if len(set(values)) == 1 else " + ".join(values)
-
-    seeds = {one.seed for one in joined}
-    return ScoreFile(
-        joined[0].tree,
-        joined[0].clip_ids,
-        labels,
-        fused.astype(np.float32),
-        method=" + ".join(
-            one.method if weight == given[0] == 1 else f"{weight:g} {one.method}"
-            for one, weight in zip(joined, given, strict=True)
-        ),
-        recipe_hash=common([one.recipe_hash for one in joined]),
-        cache_hash=common([one.cache_hash for one in joined]),
-        seed=seeds.pop() if len(seeds) == 1 else None,
-    )

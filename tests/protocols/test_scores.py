@@ -175,3 +175,15 @@ def test_a_label_that_one_file_lacks_comes_from_the_other(scores):
     fused = fuse([dataclasses.replace(scores, labels=labels), scores])
     assert fused.labels.tolist() == scores.labels.tolist()
     assert fused.seed == 7
+
+
+def test_the_split_is_kept_where_it_is_known(scores, tmp_path):
+    path = tmp_path / "val.parquet"
+    write_scores(path, dataclasses.replace(scores, split="val"))
+    assert read_scores(path).split == "val"
+    write_scores(path, scores)
+    assert read_scores(path).split == ""
+    assert b"split" not in pq.read_schema(path).metadata[b"fidget"]
+    val, test = (dataclasses.replace(scores, split=split) for split in ("val", "test"))
+    assert fuse([val, val]).split == "val" and fuse([val, test]).split == ""
+    assert [one.split for one in aligned([val, test])] == ["val", "test"]

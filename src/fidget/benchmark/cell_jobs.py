@@ -29,7 +29,8 @@ from poses.layout import get_layout
 from protocols.k_shot import Support, draw_support, support_rng, write_support
 from protocols.protocol import Protocol, Split
 from protocols.recognition import measures_of
-from protocols.scores import ScoreFile, fuse, read_scores, write_scores
+from protocols.score_fusion import fuse
+from protocols.scores import ScoreFile, read_scores, write_scores
 from protocols.task import Task
 
 SUPPORT_SEED = 0  # of all support lists: draw 3 is the same list for every network

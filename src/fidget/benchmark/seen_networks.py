@@ -13,7 +13,8 @@ from fidget.training.data import check_clips
 from protocols.label_vectors import LabelVectors
 from protocols.protocol import Protocol
 from protocols.recognition import Floats
-from protocols.scores import NO_LABEL, ScoreFile, fuse
+from protocols.score_fusion import fuse
+from protocols.scores import NO_LABEL, ScoreFile
 from protocols.unseen_classes import feature_places, fit_feature_map
 from protocols.unseen_split import on_tree
 

@@ -41,7 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Fuse; returns the exit status."""
     from fidget.cli.usage import UsageError
-    from protocols.scores import fuse, read_scores, write_scores
+    from protocols.score_fusion import fuse
+    from protocols.scores import read_scores, write_scores
 
     output = Path(args.output)
     if len(args.scores) < 2:
