@@ -86,9 +86,10 @@ class TemporalInterlace(nn.Module):
 
     def offsets_and_weights(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """From (N, C', T): frames by which each group moves, (N, groups), and its weights, (N, T, groups)."""
+        exact = torch.promote_types(pooled.dtype, torch.float32)
         hidden = functional.relu(self.fc1(self.conv(pooled).squeeze(1)))  # (N, T)
-        later = REACH * (self.fc2(hidden).float().sigmoid() - 0.5)  # (N, OFFSETS)
-        weights = 2 * self.gate(pooled).float().sigmoid().transpose(1, 2)  # (N, T, OFFSETS)
+        later = REACH * (self.fc2(hidden).to(exact).sigmoid() - 0.5)  # (N, OFFSETS)
+        weights = 2 * self.gate(pooled).to(exact).sigmoid().transpose(1, 2)  # (N, T, OFFSETS)
         return torch.cat((later, -later), 1), weights.repeat(1, 1, 2)
 
 
