@@ -1,0 +1,1 @@
+"""Score files fused by rules whose numbers are chosen on validation clips."""
