@@ -24,6 +24,7 @@ _GOLDEN = Path(__file__).parent / "golden"
 
 def check_golden(model: RgbModel, rules: NameRules, golden: str, x: Tensor) -> None:
     """The published names fit exactly, and the logits are the original's to 1e-5, in any memory order."""
+    of_pictures = all(parameter.ndim < 5 for parameter in model.parameters())
     path = str(_GOLDEN / golden)
     load_exactly(model.double(), rename(graph_checks.published_state(path, torch.float64), rules))
     expected = graph_checks.published_output(path)
@@ -31,24 +32,30 @@ def check_golden(model: RgbModel, rules: NameRules, golden: str, x: Tensor) -> N
     assert (expected[0] - expected[1]).abs().max() > 100 * near["atol"]  # what it saw matters
     with torch.no_grad():
         torch.testing.assert_close(model.eval()(x.double()), expected, **near)
-        model.to(memory_format=torch.channels_last_3d)
+        model.to(memory_format=torch.channels_last if of_pictures else torch.channels_last_3d)
         last = x.double().contiguous(memory_format=torch.channels_last_3d)
         torch.testing.assert_close(model(last), expected, **near)
 
 
 def check_published(make: Callable[[], RgbModel], rules: NameRules, golden: str, millions: float) -> RgbModel:
     """The published checkpoint fits, and the network has the published parameters; on the meta device."""
-    parameters = graph_checks.check_fits(make, rules, str(_GOLDEN / golden), "full_")
-    assert round(parameters / 1e6, 1) == millions
     with torch.device("meta"):
-        return make().eval()
+        model = make().eval()
+    published = graph_checks.published_state(str(_GOLDEN / golden), size="full_", device="meta")
+    load_exactly(model, rename(published, rules))
+    assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 1) == millions
+    return model
+
+
+def giga_multiplications(model: RgbModel, frames: int, size: int) -> float:
+    """Of one clip, in 10^9, each with its addition; on the meta device."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, 3, frames, size, size, device="meta"))
+    return counter.get_total_flops() / 2e9
 
 
 def giga_operations(model: RgbModel, frames: int, size: int) -> float:
-    """Of one clip, in 10^9, as MMAction2 publishes them.
-
-    Multiply-adds count as one, each output of a batch norm as two.
-    """
+    """As MMAction2 publishes them: multiply-adds count as one, each output of a batch norm as two."""
     normalised = 0
 
     def count(module: nn.Module, inputs: object, output: Tensor) -> None:
@@ -56,11 +63,10 @@ def giga_operations(model: RgbModel, frames: int, size: int) -> float:
         normalised += output.numel()
 
     handles = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros(1, 3, frames, size, size, device="meta"))
+    giga = giga_multiplications(model, frames, size)
     for handle in handles:
         handle.remove()
-    return (counter.get_total_flops() / 2 + 2 * normalised) / 1e9
+    return giga + 2 * normalised / 1e9
 
 
 def check_clip_network(model: RgbModel, height: int, width: int) -> None:
