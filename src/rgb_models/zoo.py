@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rgb_models import c3d, i3d, manet, slowfast, swin3d, timesformer, tin, tsm, tsn, uniformer, videomae
+from rgb_models import (
+    c3d,
+    gc_tsm,
+    i3d,
+    manet,
+    slowfast,
+    swin3d,
+    timesformer,
+    tin,
+    tsm,
+    tsn,
+    uniformer,
+    videomae,
+)
 from rgb_models.model import RgbModel
 from rgb_models.preprocessing import Preprocessing
 from weights.architectures import Architectures, Conversion, Entry, NameRules, check_count
@@ -13,6 +26,7 @@ from weights.architectures import Architectures, Conversion, Entry, NameRules, c
 MODELS: Architectures[RgbModel] = Architectures(
     {
         "c3d": Entry(c3d.c3d, c3d.PUBLISHED_NAMES),
+        "gc_tsm_r50": Entry(gc_tsm.gc_tsm_r50, gc_tsm.PUBLISHED_NAMES),
         "i3d_r50": Entry(i3d.i3d_r50, i3d.PUBLISHED_NAMES),
         "manet_r50": Entry(manet.manet_r50, manet.PUBLISHED_NAMES),
         "slowfast_r50": Entry(slowfast.slowfast_r50, slowfast.PUBLISHED_NAMES),
