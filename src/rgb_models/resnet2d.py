@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rgb_models.model import RgbModel, check_frames
-from weights.architectures import NameRules
+from weights.architectures import NameRules, check_count
 from weights.checkpoint import load_exactly, rename
 
 EXPANSION = 4  # a block's output channels per inner channel
@@ -125,7 +125,7 @@ class FrameResNet(RgbModel):
         frame_dropout: on every frame's features, before their mean.
 
     Raises:
-        ValueError: not one to four stages.
+        ValueError: not one to four stages, or a width or a number of blocks below 1.
     """
 
     head_std: ClassVar[float] = 0.001  # of a fresh classifier's weights
@@ -141,8 +141,11 @@ class FrameResNet(RgbModel):
         frame_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 1 <= len(depths) <= 4:
-            raise ValueError(f"depths: expected the blocks of one to four stages, got {list(depths)}")
+        if not 1 <= len(depths) <= 4 or min(depths) < 1:
+            raise ValueError(
+                f"depths: expected the blocks, 1 or more, of one to four stages, got {list(depths)}"
+            )
+        check_count(type(self).__name__, "width", width)
         self.frames = frames
         self.conv1 = ConvNorm(3, width, 7, stride=2)
         stages = []

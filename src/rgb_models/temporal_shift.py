@@ -20,10 +20,15 @@ class TemporalShift(nn.Module):
     Args:
         frames: T.
         shift_div: 8 shifts an eighth each way, as published.
+
+    Raises:
+        ValueError: no channels would be left for both ways.
     """
 
     def __init__(self, frames: int, shift_div: int = 8) -> None:
         super().__init__()
+        if shift_div < 2:
+            raise ValueError(f"shift_div must be at least 2, for channels shift both ways, got {shift_div}")
         self.frames = frames
         self.shift_div = shift_div
 

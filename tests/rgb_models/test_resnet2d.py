@@ -163,7 +163,12 @@ def test_a_new_classifier_lies_where_the_old_one_lay() -> None:
     assert model.fc.bias.count_nonzero() == 0 and 0 < model.fc.weight.std() < 0.002
 
 
-@pytest.mark.parametrize("depths", [(), (1, 1, 1, 1, 1)])
+@pytest.mark.parametrize("depths", [(), (1, 0), (1, 1, 1, 1, 1)])
 def test_one_to_four_stages(depths: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="expected the blocks of one to four stages, got"):
+    with pytest.raises(ValueError, match="expected the blocks, 1 or more, of one to four stages, got"):
         small(depths=depths)
+
+
+def test_width() -> None:
+    with pytest.raises(ValueError, match="FrameResNet: width must be a whole number of at least 1, got 0"):
+        small(width=0)

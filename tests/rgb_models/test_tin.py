@@ -1,8 +1,8 @@
 """TIN against both originals.
 
-Golden files: MMAction2 4d6c934, `ResNetTIN` with `TSMHead`, width 16 for 64; deepcs233/TIN 801494a, `TSN` with
-`tin`, around a ResNet of torchvision's names and width 16. In place of their compiled shift stood its CUDA
-kernel as a loop over clips, channels and frames: out[i + shift] = in[i].
+Golden files: MMAction2 4d6c934, `ResNetTIN` with `TSMHead`, width 16 for 64; deepcs233/TIN 801494a, `TSN`
+with `tin`, around a ResNet of torchvision's names and width 16. In place of their compiled shift stood its
+CUDA kernel as a loop over clips, channels and frames: out[i + shift] = in[i].
 """
 
 from __future__ import annotations

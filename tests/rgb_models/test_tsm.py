@@ -74,6 +74,12 @@ def test_shift_by_hand() -> None:
     assert torch.equal(TemporalShift(3)(few), few)
 
 
+def test_shift_goes_both_ways() -> None:
+    assert TemporalShift(2, 2)(torch.ones(2, 4, 1, 1)).flatten(1).tolist() == [[1, 1, 0, 0], [0, 0, 1, 1]]
+    with pytest.raises(ValueError, match="shift_div must be at least 2, for channels shift both ways, got 1"):
+        small(shift_div=1)
+
+
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_shift_keeps_memory_order_and_has_its_gradients(order: torch.memory_format) -> None:
     shift = TemporalShift(3)
