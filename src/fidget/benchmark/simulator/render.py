@@ -22,7 +22,7 @@ from fidget.benchmark.simulator.clip_plan import FPS
 from fidget.benchmark.simulator.estimator_noise import thing_before
 from fidget.benchmark.simulator.render_body import add_body
 from fidget.benchmark.simulator.render_look import draw_look
-from fidget.benchmark.simulator.render_scenery import paint_scenery
+from fidget.benchmark.simulator.render_scenery import muted, paint_scenery
 from fidget.benchmark.simulator.render_shapes import SeenShapes, Shapes
 from fidget.benchmark.simulator.render_things import add_chair, add_passers_by, floor_m
 
@@ -163,13 +163,12 @@ class RenderedClip:
         room = np.random.default_rng([self._seed, crc32(staged.subject.encode()), 8])
         clip = np.random.default_rng([self._seed, crc32(staged.clip_id.encode()), 9])
         paints = look.paints.copy()
-        paints[paint.FURNITURE, :3] = (
-            room.uniform(30, 190, 3) if name != "laboratory" else room.uniform(40, 110)
-        )
+        paints[paint.FURNITURE, :3] = muted(room, 40, 150, 0.15 if name == "laboratory" else 0.45)
         paints[paint.METAL, :3] = room.uniform(50, 130)
-        paints[paint.OTHERS :, :3] = clip.uniform(30, 190, (paint.OTHER_PAINTS, 3))
+        for other in range(paint.OTHERS, paint.PAINTS):
+            paints[other, :3] = muted(clip, 40, 200, 0.5)
         paints[paint.OTHERS + 6 :, :3] = (196, 150, 122), (120, 84, 62)
-        things = clip.uniform(20, 200, 3)
+        things = np.array(muted(clip, 30, 190, 0.5))
         paints[paint.THING] = np.concatenate([things, 0.7 * things])
         shapes = Shapes(self.frames, staged.camera)
         floor = floor_m(build, setting.posture)

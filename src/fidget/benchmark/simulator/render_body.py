@@ -14,7 +14,7 @@ from fidget.benchmark.simulator.subjects import Build
 # COCO-WholeBody's numbers.
 _EARS, _SHOULDERS, _ELBOWS, _WRISTS, _HIPS, _KNEES, _ANKLES = 3, 5, 7, 9, 11, 13, 15
 _FEET, _FACE, _HANDS = 17, 23, 91
-_HAIR_PLANE = (0.0, 0.76, -0.65)
+_HAIR_PLANE = (0.0, 0.68, -0.73)
 _LONG_ENDS = 0.16  # metres from the ears down
 
 
@@ -38,17 +38,23 @@ def _at(body: PlacedBody, frame: int, x: float, y: float, z: float) -> Reals:
 def _add_trunk(shapes: Shapes, body: PlacedBody, build: Build, look: Look) -> None:
     size, joints = build.size, body.joints_m
     broad, deep = build.shoulder_half / 0.182 * look.girth**0.5, build.depth * look.girth * size
-    hips = _at(body, PELVIS, 0, -0.03 * size, 0)
+    hips = _at(body, PELVIS, 0, -0.015 * size, 0)
     waist = _at(body, WAIST, 0, 0, 0.01 * size)
     ribs = _at(body, CHEST, 0, -0.15 * size, 0.01 * size)
     low, mid, high = (0.158 * broad, 0.112 * deep), (0.138 * broad, 0.1 * deep), (0.162 * broad, 0.108 * deep)
-    shapes.wide_limb(hips, waist, body.rotations[:, PELVIS], (low, mid), paint.SHIRT, 0.55, (0.0, 0.2))
+    seat = _at(body, PELVIS, 0, -0.045 * size, 0), _at(body, PELVIS, 0, 0.06 * size, 0)
+    under = (0.95 * low[0], 0.9 * low[1])
+    shapes.wide_limb(*seat, body.rotations[:, PELVIS], (under, under), paint.TROUSERS, 0.5)
+    shapes.wide_limb(hips, waist, body.rotations[:, PELVIS], (low, mid), paint.SHIRT, 0.12, (0.0, 0.2))
     shapes.wide_limb(waist, ribs, body.rotations[:, CHEST], (mid, high), paint.SHIRT, 0.75, (0.2, 0.4))
     for side in range(2):
         outward = 1.0 - 2.0 * side
-        near = _at(body, CHEST, 0.05 * outward * size, -0.045 * size, 0)
-        radii = (0.05 * size, 0.058 * size * look.girth)
-        shapes.limb(near, joints[:, _SHOULDERS + side], radii, paint.SHIRT, cloth=(0.45, 0.5))
+        near = _at(body, CHEST, 0.045 * outward * size, -0.01 * size, -0.01 * size)
+        below = _at(body, CHEST, 0.07 * outward * size, -0.075 * size, 0)
+        shoulder = joints[:, _SHOULDERS + side]
+        slope = (0.034 * size, 0.05 * size * look.girth)
+        shapes.limb(near, shoulder, slope, paint.SHIRT, cloth=(0.45, 0.5))
+        shapes.limb(below, shoulder, (0.07 * size, slope[1]), paint.SHIRT, cloth=(0.42, 0.5))
     neck = 0.05 * size * look.girth**0.5
     shapes.limb(
         _at(body, CHEST, 0, -0.04 * size, 0.0),
@@ -66,10 +72,10 @@ def _add_trunk(shapes: Shapes, body: PlacedBody, build: Build, look: Look) -> No
         )
     if look.trim:
         front = [
-            _at(body, CHEST, 0, -0.06 * size, 0.1 * deep),
-            _at(body, CHEST, 0, -0.16 * size, 0.125 * deep),
-            _at(body, WAIST, 0, 0.02 * size, 0.115 * deep),
-            _at(body, PELVIS, 0, -0.01 * size, 0.125 * deep),
+            _at(body, CHEST, 0, -0.05 * size, 0.105 * deep),
+            _at(body, CHEST, 0, -0.15 * size, 0.135 * deep),
+            _at(body, WAIST, 0, 0.02 * size, 0.125 * deep),
+            _at(body, PELVIS, 0, -0.01 * size, 0.13 * deep),
         ]
         shapes.line(np.stack(front, 1), look.trim, paint.TRIM, nearer=0.06)
 
@@ -77,14 +83,15 @@ def _add_trunk(shapes: Shapes, body: PlacedBody, build: Build, look: Look) -> No
 def _add_arm(shapes: Shapes, joints: Reals, side: int, build: Build, look: Look) -> None:
     thick = build.size * look.girth
     shoulder, elbow, wrist = (joints[:, first + side] for first in (_SHOULDERS, _ELBOWS, _WRISTS))
-    shapes.limb(shoulder, elbow, (0.056 * thick, 0.044 * thick), paint.SHIRT, cloth=(0.0, build.upper_arm))
     if look.sleeves == "long":
+        shapes.limb(shoulder, elbow, (0.052 * thick, 0.044 * thick), paint.SHIRT, cloth=(0.0, 0.28))
         cuff = elbow + 0.93 * (wrist - elbow)
         shapes.limb(elbow, cuff, (0.044 * thick, 0.034 * thick), paint.SHIRT, rounded=0.6, cloth=(0.3, 0.55))
-        shapes.limb(elbow + 0.7 * (wrist - elbow), wrist, (0.028 * thick, 0.026 * thick), paint.SKIN)
+        shapes.limb(elbow + 0.8 * (wrist - elbow), wrist, (0.024 * thick, 0.025 * thick), paint.SKIN)
     else:
-        above = shoulder + 0.62 * (elbow - shoulder)
-        shapes.limb(above, elbow, (0.04 * thick, 0.041 * thick), paint.SKIN, nearer=0.002)
+        hem = shoulder + 0.6 * (elbow - shoulder)
+        shapes.limb(shoulder, hem, (0.052 * thick, 0.05 * thick), paint.SHIRT, rounded=0.5, cloth=(0.0, 0.17))
+        shapes.limb(shoulder, elbow, (0.043 * thick, 0.041 * thick), paint.SKIN)
         shapes.limb(elbow, wrist, (0.041 * thick, 0.027 * thick), paint.SKIN)
 
 
@@ -128,14 +135,16 @@ def _add_head(shapes: Shapes, body: PlacedBody, build: Build, look: Look) -> Non
     shapes.ellipsoid(middle, turned, skull, paint.SKIN)
     chin = body.joints_m[:, _FACE + 8]
     up = np.matmul(turned, np.array([0, 0.052, -0.052], np.float32) * np.float32(size))
-    shapes.ellipsoid(chin + up, turned, (0.062 * width, 0.062 * size, 0.064 * size), paint.SKIN)
+    jaw = (0.066 * width, 0.064 * size, 0.066 * size)
+    cheeks = chin + up  # between its own light and the skull's: no crease, no dark chin
+    shapes.ellipsoid(cheeks, turned, jaw, paint.SKIN, lit_from=0.6 * cheeks + 0.4 * middle)
     for side in range(2):
         ear = body.joints_m[:, _EARS + side]
         up = np.matmul(turned, np.array([0, 0.018, 0.004], np.float32) * np.float32(size))
         shapes.limb(ear - up, ear + up, (0.012 * size, 0.016 * size), paint.SKIN)
     if look.hair == "bald":
         return
-    cut = 0.16 if look.hair in ("short", "bun") else 0.06
+    cut = 0.08 if look.hair in ("short", "bun") else 0.0
     larger = (skull[0] * 1.1, skull[1] * 1.08, skull[2] * 1.08)
     above = _at(body, HEAD, 0, 0.024 * size, -0.006 * size)
     shapes.ellipsoid(above, turned, larger, paint.HAIR, (*_HAIR_PLANE, cut))
@@ -173,7 +182,7 @@ def _add_face(shapes: Shapes, body: PlacedBody, build: Build, look: Look) -> Non
             for start, end in ((outer, upper), (upper, inner), (inner, lower), (lower, outer)):
                 away = [point + (point - middle) * 0.55 for point in (start, end)]
                 shapes.limb(
-                    away[0], away[1], (0.16 * ring, 0.16 * ring), paint.GLASSES, nearer=0.036, mark=True
+                    away[0], away[1], (0.11 * ring, 0.11 * ring), paint.GLASSES, nearer=0.036, mark=True
                 )
     if look.glasses:
         shapes.limb(

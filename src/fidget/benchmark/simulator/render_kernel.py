@@ -19,10 +19,11 @@ from numba import njit
 X0, Y0, R0, Z0, X1, Y1, R1, Z1, RISE0, RISE1, ROUND, CLOTH0, CLOTH1, METRES, ALPHA, NEARER = range(16)
 LIMB_COLUMNS = 16
 # Columns of an ellipsoid: middle (pixels), depth, pixels a metre, nine entries that take a point relative to
-# the middle (camera's axes, metres) into the unit sphere, and a plane of the sphere: the part shown lies
-# where n . u > d.
-EX, EY, EZ, SCALE, MATRIX, PLANE, BEYOND = 0, 1, 2, 3, 4, 13, 16
-ELLIPSOID_COLUMNS = 17
+# the middle (camera's axes, metres) into the unit sphere, a plane of the sphere: the part shown lies where
+# n . u > d, and how far, metres in the camera's axes, the middle is that the light takes it to have: parts of
+# one head with one middle are lit as one.
+EX, EY, EZ, SCALE, MATRIX, PLANE, BEYOND, LIT = 0, 1, 2, 3, 4, 13, 16, 17
+ELLIPSOID_COLUMNS = 20
 # Columns of a box, which stands before all: middle, half sizes, radius of corners, all pixels.
 BOX_COLUMNS = 5
 
@@ -48,7 +49,7 @@ def draw(  # type: ignore[no-untyped-def]
         limbs: (P, 16).
         limb_kind: (P,) int64 `SURFACE` or `MARK`.
         limb_paint: (P,) int64 rows of `paints`.
-        ellipsoids: (E, 17).
+        ellipsoids: (E, 20).
         ellipsoid_paint: (E,).
         boxes: (B, 5).
         box_paint: (B,).
@@ -230,11 +231,17 @@ def _draw_ellipsoid(picture, depth, body, paint, pattern, light, ambient):  # ty
             surface = body[EZ] + z
             if surface > depth[y, x] + _SAME_M:
                 continue
+            second = _share_of_second(pattern[0], uy, ux, pattern[1])
+            px, py, pz = body[LIT], body[LIT + 1], body[LIT + 2]
+            ux, uy, uz = (
+                ux - m[0] * px - m[1] * py - m[2] * pz,
+                uy - m[3] * px - m[4] * py - m[5] * pz,
+                uz - m[6] * px - m[7] * py - m[8] * pz,
+            )
             nx, ny = m[0] * ux + m[3] * uy + m[6] * uz, m[1] * ux + m[4] * uy + m[7] * uz
             nz = -(m[2] * ux + m[5] * uy + m[8] * uz)
             norm = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz)
             bright, shine = _lit(nx * norm, ny * norm, max(nz * norm, 0.0), light, ambient, pattern[2])
-            second = _share_of_second(pattern[0], uy, ux, pattern[1])
             _lay(picture, y, x, paint, second, bright, shine, cover)
             if cover > 0.5:
                 depth[y, x] = surface

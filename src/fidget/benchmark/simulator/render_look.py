@@ -62,7 +62,7 @@ def draw_look(subject: str, seed: int) -> Look:
     paints = np.zeros((PAINTS, 6), np.float32)
     patterns = np.zeros((PAINTS, 3), np.float32)
     patterns[:, 1] = 1.0
-    skin = _varied(_SKINS, rng, 8)
+    skin = (_varied(_SKINS, rng, 3) * rng.uniform(0.92, 1.06)).clip(0, 250).astype(np.float32)
     hair = _varied(_HAIRS, rng, 8)
     shirt, trousers = _varied(_CLOTHS, rng, 14), _varied(_TROUSERS, rng, 10)
     paints[SKIN, :3], paints[HAIR, :3], paints[SHIRT, :3] = skin, hair, shirt
@@ -75,7 +75,7 @@ def draw_look(subject: str, seed: int) -> Look:
     paints[TRIM, :3] = _far_from(shirt, rng)
     paints[GLASSES, :3] = (24, 24, 28)
     paints[SHIRT, 3:] = _far_from(shirt, rng)
-    paints[HAIR, 3:] = 0.75 * hair
+    paints[HAIR, 3:] = 0.88 * hair
     patterns[SKIN, 2] = 0.12
     patterns[HAIR] = (kernel.STRIPES, 0.12, 0.25)
     patterns[SHOES, 2] = 0.3

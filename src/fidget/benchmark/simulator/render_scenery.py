@@ -41,9 +41,10 @@ def _colour(rng: np.random.Generator, low: int, high: int, spread: float = 14) -
     return int(mixed[0]), int(mixed[1]), int(mixed[2])
 
 
-def _bright(rng: np.random.Generator, low: int, high: int) -> Colour:
-    """Any colour."""
-    mixed = rng.uniform(low, high, 3)
+def muted(rng: np.random.Generator, low: float, high: float, vivid: float = 0.6) -> Colour:
+    """Any colour, mixed with grey: `vivid` is the share of the colour."""
+    drawn = rng.uniform(low, high, 3)
+    mixed = vivid * drawn + (1 - vivid) * drawn.mean()
     return int(mixed[0]), int(mixed[1]), int(mixed[2])
 
 
@@ -110,7 +111,7 @@ def _psychiatric(
     if room.random() < 0.6:
         x, y = room.uniform(0.02, 0.8), room.uniform(0.05, 0.25)
         _box(picture, x, y, 0.13, 0.17, (90, 70, 52))
-        _box(picture, x + 0.012, y + 0.016, 0.106, 0.138, _bright(room, 90, 200))
+        _box(picture, x + 0.012, y + 0.016, 0.106, 0.138, muted(room, 90, 200))
     if room.random() < 0.5:
         x = room.choice([0.0, 0.8])
         _box(picture, x, 0.3, 0.2, 0.7, (140, 108, 74))
@@ -130,7 +131,7 @@ def _street(
     """Sky, houses with windows, shops, a road, trees and parked cars, all out of focus."""
     height, width = picture.shape[:2]
     row = int(np.clip(floor_row, 0.45 * height, 0.95 * height))
-    sky = _bright(clip, 150, 235)
+    sky = muted(clip, 150, 235)
     _gradient(picture, 0, row, sky, (226, 226, 222))
     x = -0.05
     while x < 1:
@@ -144,7 +145,7 @@ def _street(
                 at = x + w * (i + 0.25) / columns, top + (row / height - top) * (j + 0.2) / rows
                 _box(picture, *at, 0.5 * w / columns, 0.5 * (row / height - top) / rows, pane)
         if clip.random() < 0.5:  # a shop
-            _box(picture, x, row / height - 0.22, w, 0.07, _bright(clip, 60, 230))
+            _box(picture, x, row / height - 0.22, w, 0.07, muted(clip, 60, 230))
         x += w
     _gradient(picture, row, height, _colour(clip, 90, 140, 6), _colour(clip, 60, 110, 6))
     for _ in range(int(clip.integers(0, 3))):  # trees
@@ -156,7 +157,7 @@ def _street(
             cv2.circle(picture, at, int(r * 0.7), green, -1)
     for _ in range(int(clip.integers(0, 3))):  # cars
         x, w = clip.uniform(-0.1, 0.9), clip.uniform(0.22, 0.36)
-        body, y = _bright(clip, 30, 220), row / height
+        body, y = muted(clip, 30, 220), row / height
         _box(picture, x, y - 0.1, w, 0.11, body)
         _box(picture, x + 0.2 * w, y - 0.17, 0.55 * w, 0.08, _darker(body, 0.5))
         for wheel in (0.2, 0.8):
@@ -173,25 +174,25 @@ def _emotion(
     height, width = picture.shape[:2]
     kind = clip.integers(4)
     if kind == 0:
-        _gradient(picture, 0, height, _bright(clip, 10, 120), _bright(clip, 10, 160))
+        _gradient(picture, 0, height, muted(clip, 10, 120), muted(clip, 10, 160))
         for _ in range(int(clip.integers(3, 9))):
-            _box(picture, clip.uniform(0, 1), 0, clip.uniform(0.01, 0.08), 1, _bright(clip, 60, 255))
+            _box(picture, clip.uniform(0, 1), 0, clip.uniform(0.01, 0.08), 1, muted(clip, 60, 255))
         return float(clip.uniform(2, 5)) * height / 290
     if kind == 1:
-        wall = _bright(clip, 110, 220)
+        wall = muted(clip, 110, 220)
         _gradient(picture, 0, height, wall, _darker(wall, 0.8))
-        _box(picture, clip.uniform(-0.1, 0.5), 0.62, 0.7, 0.5, _bright(clip, 50, 170))
+        _box(picture, clip.uniform(-0.1, 0.5), 0.62, 0.7, 0.5, muted(clip, 50, 170))
         for _ in range(int(clip.integers(1, 4))):
             at = clip.uniform(0, 0.85), clip.uniform(0, 0.3), clip.uniform(0.1, 0.2), clip.uniform(0.12, 0.3)
-            _box(picture, *at, _bright(clip, 60, 240))
+            _box(picture, *at, muted(clip, 60, 240))
         lamp = int(clip.uniform(0.05, 0.95) * width), int(clip.uniform(0.2, 0.5) * height)
         cv2.circle(picture, lamp, height // 10, (250, 236, 190), -1)
         return float(clip.uniform(1, 3)) * height / 290
     if kind == 2:
-        _gradient(picture, 0, height, _bright(clip, 5, 50), _bright(clip, 10, 70))
+        _gradient(picture, 0, height, muted(clip, 5, 50), muted(clip, 10, 70))
         for _ in range(int(clip.integers(14, 40))):
             at = int(clip.uniform(0, width)), int(clip.uniform(0, height))
-            cv2.circle(picture, at, int(clip.uniform(0.015, 0.06) * height), _bright(clip, 90, 255), -1)
+            cv2.circle(picture, at, int(clip.uniform(0.015, 0.06) * height), muted(clip, 90, 255), -1)
         return float(clip.uniform(1.5, 3)) * height / 290
     wood = _colour(clip, 70, 130, 18)
     picture[:] = _darker(wood, 0.55)
@@ -200,7 +201,7 @@ def _emotion(
         while x < 1:
             w, h = clip.uniform(0.008, 0.03), clip.uniform(0.1, 0.17)
             if clip.random() < 0.85:
-                _box(picture, x, y + 0.18 - h, w, h, _bright(clip, 40, 220))
+                _box(picture, x, y + 0.18 - h, w, h, muted(clip, 40, 220))
             x += w + 0.002
         _box(picture, 0, y + 0.18, 1, 0.02, wood)
     return float(clip.uniform(1.5, 3.5)) * height / 290

@@ -46,7 +46,7 @@ class Shapes:
     )  # (T, 9) each: radii, rises, round, cloth, alpha, nearer
     _kinds: list[int] = field(default_factory=list)
     _paints: list[int] = field(default_factory=list)
-    _ellipsoids: list[tuple[Reals, Reals, tuple[float, float, float], tuple[float, ...]]] = field(
+    _ellipsoids: list[tuple[Reals, Reals, tuple[float, float, float], tuple[float, ...], Reals]] = field(
         default_factory=list
     )
     _ellipsoid_paints: list[int] = field(default_factory=list)
@@ -143,6 +143,7 @@ class Shapes:
         half_axes: tuple[float, float, float],
         paint: int,
         shown: tuple[float, float, float, float] | None = None,
+        lit_from: Reals | None = None,
     ) -> None:
         """An ellipsoid at (T, 3), turned by (T, 3, 3).
 
@@ -152,8 +153,10 @@ class Shapes:
             half_axes: metres.
             paint: row of the paints.
             shown: (x, y, z, d): only where x u + y v + z w > d on the unit sphere; None for the whole.
+            lit_from: (T, 3) the middle that its light is computed with; its own where None.
         """
-        self._ellipsoids.append((middle, rotation, half_axes, shown or (0.0, 0.0, 0.0, -2.0)))
+        moved = np.zeros_like(middle) if lit_from is None else lit_from - middle
+        self._ellipsoids.append((middle, rotation, half_axes, shown or (0.0, 0.0, 0.0, -2.0), moved))
         self._ellipsoid_paints.append(paint)
 
     def seen(self, scale: float) -> SeenShapes:
@@ -188,7 +191,7 @@ class Shapes:
         out = np.empty((self.frames, len(self._ellipsoids), kernel.ELLIPSOID_COLUMNS), np.float32)
         focal = np.asarray(self.camera.focal_px, np.float32).reshape(-1) * scale
         seen = self.camera.rotation()
-        for i, (middle, rotation, half_axes, shown) in enumerate(self._ellipsoids):
+        for i, (middle, rotation, half_axes, shown, moved) in enumerate(self._ellipsoids):
             px, depth = self.camera.project(middle[:, None])
             out[:, i, kernel.EX : kernel.EY + 1] = (px[:, 0] + 0.5) * scale - 0.5
             out[:, i, kernel.EZ] = depth[:, 0]
@@ -197,4 +200,5 @@ class Shapes:
             matrix = axes / np.array(half_axes, np.float32)[:, None]
             out[:, i, kernel.MATRIX : kernel.MATRIX + 9] = matrix.reshape(-1, 9)
             out[:, i, kernel.PLANE : kernel.PLANE + 4] = shown
+            out[:, i, kernel.LIT :] = np.matmul(seen, moved[:, :, None])[:, :, 0]
         return out

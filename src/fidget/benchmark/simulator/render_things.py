@@ -29,10 +29,10 @@ def add_chair(shapes: Shapes, build: Build, rng: np.random.Generator) -> None:
     def point(x: float, y: float, z: float) -> Reals:
         return np.array([x, y, z], np.float32)
 
-    for z in np.arange(-0.12, 0.33, 1.6 * thick):
+    for z in np.arange(-0.12, 0.33, thick):
         shapes.limb(point(-wide, seat, z), point(wide, seat, z), (thick, thick), paint.FURNITURE)
     low = 0.1 if kind == "plain" else seat
-    for y in np.arange(low, top, 1.7 * thick if kind != "plain" else 0.1):
+    for y in np.arange(low, top, thick if kind != "plain" else 0.1):
         z = -0.17 - 0.12 * (y - seat) - thick
         shapes.limb(point(-wide, y, z), point(wide, y, z), (thick, thick), paint.FURNITURE)
     floor = floor_m(build, "seated")
