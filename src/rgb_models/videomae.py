@@ -65,8 +65,8 @@ def fit_encoder(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[
     """A published checkpoint's tensors as the network's.
 
     The weights of query, key and value, which published files hold as one (3 * D, D), are parted. Where a
-    checkpoint has neither the norm before the classifier nor a classifier, as one of pretraining, the network's
-    own stay.
+    checkpoint has neither the norm before the classifier nor a classifier, as after pretraining, those of the
+    network stay.
 
     Args:
         state: a checkpoint under our names.
