@@ -136,6 +136,62 @@ def segment_indices(frames: int, segments: int, rng: np.random.Generator | None 
     return rng.integers(bounds[:-1], np.maximum(bounds[1:], bounds[:-1] + 1))
 
 
+def segment_test_indices(frames: int, segments: int, clips: int) -> NDArray[np.int64]:
+    """Several test clips of one frame from each of equal segments.
+
+    Clip i of n looks at the share (i + 0.5) / n of every segment: a single one at the middles, as
+    `segment_indices` without a generator.
+
+    Args:
+        frames: frames of the video.
+        segments: frames of a clip.
+        clips: how many clips.
+
+    Returns:
+        (clips, segments) frame numbers, in order of time.
+
+    Raises:
+        ValueError: a number is below 1.
+    """
+    _check(frames=frames, segments=segments, clips=clips)
+    step = frames / segments
+    shares = (np.arange(clips) + 0.5) / clips
+    found: NDArray[np.int64] = (np.arange(segments) * step + shares[:, None] * step).astype(np.int64)
+    return found
+
+
+def strided_indices(
+    frames: int, length: int, stride: int, clips: int = 1, rng: np.random.Generator | None = None
+) -> NDArray[np.int64]:
+    """Clips of frames that follow one another at equal steps, as 3D networks take them (I3D, SlowFast).
+
+    A clip takes `length * stride` frames of time. With a generator each starts anywhere it fits, as in
+    training; without, clip i of n at the share (i + 0.5) / n of all places where it fits, as MMAction2 tests.
+    A video that is shorter begins again when it ends.
+
+    Args:
+        frames: frames of the video.
+        length: frames of a clip.
+        stride: from one frame to the next.
+        clips: how many clips.
+        rng: source of the draws, or None.
+
+    Returns:
+        (clips, length) frame numbers.
+
+    Raises:
+        ValueError: a number is below 1.
+    """
+    _check(frames=frames, length=length, stride=stride, clips=clips)
+    places = max(frames - length * stride + 1, 1)
+    if rng is None:
+        starts = ((np.arange(clips) + 0.5) * places / clips).astype(np.int64)
+    else:
+        starts = rng.integers(places, size=clips)
+    numbers: NDArray[np.int64] = (starts[:, None] + stride * np.arange(length)) % frames
+    return numbers
+
+
 def _bounds(frames: int, segments: int) -> NDArray[np.int64]:
     """(segments + 1,) first frame of each of equal segments, and the end."""
     return np.arange(segments + 1, dtype=np.int64) * frames // segments

@@ -1,4 +1,6 @@
-"""A recipe's input tables become batches: made by the builders of `skeleton_models`, finished on the device.
+"""A recipe's input tables become batches: made by builders on the processor, finished where the network is.
+
+Joints become graphs and volumes by the builders of `skeleton_models`; frames are in `frame_batches`.
 
 Axis letters: N clips, M persons, T frames, V joints, C channels, H W of a map.
 """
@@ -7,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fidget.training.frame_batch import FrameBatch
 from fidget.training.recipe import Recipe
 from poses.layout import Layout
+from protocols.label_tree import LabelTree
 from skeleton_models import heatmap, heatmap_torch
 from skeleton_models.augment import Augment
 from skeleton_models.clip_arrays import ClipArrays, ModelBatch
@@ -23,6 +28,7 @@ from skeleton_models.heatmap_crop import CropRules
 from skeleton_models.heatmap_input import DTYPES, Canvases, HeatmapInput
 from skeleton_models.random_keys import Keys
 
+Batch = ModelBatch | FrameBatch
 _RECIPES_OWN = {"form", "layout", "separate", "compute_absent", "render"}
 _DRAWN_AT_ONCE = (
     1 << 25
@@ -38,18 +44,22 @@ class InputBuilder(Interface):
 
     @property
     def flips(self) -> int:
-        """Views of a temporal clip in evaluation: 2 with its mirror image, else 1."""
+        """Views of a temporal clip in evaluation: its crops, and as many mirror images where they count."""
+
+    @property
+    def mirrored(self) -> tuple[int, ...]:
+        """(A,) the action that each action's mirror image shows; empty where all stay what they are."""
 
     def channels(self, dimensions: int) -> int:
         """A network's `in_channels`, for clips of 2 or 3 dimensions."""
 
-    def batch(self, clips: Sequence[ClipArrays], keys: Keys | None) -> ModelBatch:
+    def batch(self, clips: Sequence[Any], keys: Keys | None) -> Batch:
         """Some clips for `finish`; `keys` None is evaluation, with all views of each."""
 
-    def part(self, clip: ClipArrays, first: int, last: int) -> ModelBatch:
+    def part(self, clip: Any, first: int, last: int) -> Batch:
         """The temporal clips `first` up to `last` of one clip in evaluation, for `finish`."""
 
-    def finish(self, batch: ModelBatch) -> ModelBatch:
+    def finish(self, batch: Any) -> Batch:
         """What the network takes, from what was made and moved to its device."""
 
 
@@ -74,6 +84,11 @@ class GraphBatches:
     def flips(self) -> int:
         """Views of a temporal clip."""
         return 1 + self.builder.test_flip
+
+    @property
+    def mirrored(self) -> tuple[int, ...]:
+        """Nobody: joints change sides, labels do not."""
+        return ()
 
     def channels(self, dimensions: int) -> int:
         """C."""
@@ -126,6 +141,11 @@ class HeatmapBatches:
         """Views of a temporal clip."""
         return 1 + self.builder.test_flip
 
+    @property
+    def mirrored(self) -> tuple[int, ...]:
+        """Nobody, as with graphs."""
+        return ()
+
     def channels(self, dimensions: int) -> int:
         """Joints or limbs."""
         return self.builder.channels(dimensions)
@@ -173,18 +193,23 @@ class HeatmapBatches:
 
 
 def build_input(
-    recipe: Recipe, layout: Layout, device_type: str = "cpu"
+    recipe: Recipe, layout: Layout | None, device_type: str = "cpu", tree: LabelTree | None = None
 ) -> tuple[InputBuilder, InputBuilder, InputBuilder]:
     """The builders of training, of validation during training (one view a clip) and of the measured splits.
 
     Args:
         recipe: says how.
-        layout: of the clips.
+        layout: of the clips; None for frames.
         device_type: `cpu` or `cuda`, where the network is.
+        tree: labels, of which a mirror image of frames may change the side.
 
     Raises:
         ValueError: settings that do not fit each other; the message names them.
     """
+    if layout is None:
+        from fidget.training.frame_batches import frame_builders  # a video library is needed here only
+
+        return frame_builders(recipe, tree, device_type)
     settings = recipe.input.model_dump(exclude=_RECIPES_OWN)
     augment = Augment(**recipe.augment.model_dump())
     test_clips, test_flip = recipe.eval.test_clips, recipe.eval.test_flip

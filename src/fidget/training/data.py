@@ -1,4 +1,4 @@
-"""Clips of a pose cache under a protocol: what is there, what is not, and their arrays."""
+"""Clips under a protocol: what is there, what is not, and what networks read of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol as Interface
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fidget.frames.frame_clip import FrameClip
 from fidget.training.recipe import DataTable
 from poses.cache_reader import PoseCache
 from poses.layout import Layout, get_layout
@@ -17,6 +19,43 @@ from protocols.protocol import Protocol, Split
 from skeleton_models.clip_arrays import ClipArrays
 
 _NAMED = 5  # ids in a message
+
+Clip = ClipArrays | FrameClip
+
+
+class ClipSource(Interface):
+    """Where clips are read: a pose cache, or videos (`fidget.frames.video_clips.VideoClips`)."""
+
+    @property
+    def where(self) -> str:
+        """Their place, for messages."""
+
+    @property
+    def status(self) -> Mapping[str, str]:
+        """Clip -> `ok`, `failed` or `no_person`."""
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Failed clip -> why, in one line, where that is known."""
+
+    @property
+    def remarks(self) -> Mapping[str, str]:
+        """Usable clip -> what is wrong with it all the same, in one line."""
+
+    @property
+    def without_person(self) -> Sequence[str]:
+        """Clips in which a person was looked for in vain, and which are read as they are."""
+
+    @property
+    def checksums(self) -> Mapping[str, object]:
+        """Clip -> what is equal for clips of equal content; None where that is not known."""
+
+    @property
+    def cache_hash(self) -> str:
+        """16 hexadecimal digits; changes with any clip's content."""
+
+    def read(self, clip_id: str) -> Clip:
+        """One clip."""
 
 
 class PoseClips:
@@ -30,6 +69,7 @@ class PoseClips:
         layout: of the arrays.
         cache_hash: 16 hexadecimal digits; changes with any clip's poses.
         checksums: clip -> checksums of its poses, as the cache holds them.
+        where, status, problems, remarks, without_person: see `ClipSource`.
 
     Raises:
         NotACacheError: the directory holds no pose cache.
@@ -37,6 +77,10 @@ class PoseClips:
     """
 
     def __init__(self, directory: Path | str, layout_name: str = "") -> None:
+        self.where = str(directory)
+        self.problems: Mapping[str, str] = {}  # `fidget poses check` tells them
+        self.remarks: Mapping[str, str] = {}
+        self.without_person: tuple[str, ...] = ()
         self.cache = PoseCache(directory)
         self.view = self.cache.view()
         self.layout = get_layout(layout_name) if layout_name else self.cache.layout
@@ -67,7 +111,7 @@ def _joints_of(stored: Layout, wanted: Layout, where: str) -> NDArray[np.intp] |
     if lacking:
         raise ValueError(
             f"the recipe wants layout {wanted.name!r}, the cache {where} holds {stored.name!r}, which has no "
-            f"{_few(lacking)}; set input.layout to {stored.name!r} or a part of it, or extract such poses"
+            f"{few(lacking)}; set input.layout to {stored.name!r} or a part of it, or extract such poses"
         )
     return np.array([stored.joints.index(joint) for joint in wanted.joints], np.intp)
 
@@ -98,19 +142,19 @@ class ClipSet:
     def summary(self) -> str:
         """What there is, and what there is not, in one line."""
         parts = [f"{self.name}: {len(self):,} clips"]
-        parts += [f"{len(ids)} {why} left out ({_few(ids)})" for why, ids in self.dropped.items() if ids]
+        parts += [f"{len(ids)} {why} left out ({few(ids)})" for why, ids in self.dropped.items() if ids]
         if self.no_person:
-            parts.append(f"{len(self.no_person)} without a person kept ({_few(self.no_person)})")
+            parts.append(f"{len(self.no_person)} without a person kept ({few(self.no_person)})")
         if self.in_train:
-            parts.append(f"{len(self.in_train)} are copies of training clips ({_few(self.in_train)})")
+            parts.append(f"{len(self.in_train)} are copies of training clips ({few(self.in_train)})")
         return ", ".join(parts)
 
 
-def check_clips(clips: PoseClips, protocol: Protocol, rules: DataTable) -> dict[str, ClipSet]:
-    """Every split of a protocol, checked against the cache before anything is trained.
+def check_clips(clips: ClipSource, protocol: Protocol, rules: DataTable) -> dict[str, ClipSet]:
+    """Every split of a protocol, checked against the clips before anything is trained.
 
     Raises:
-        ValueError: clips are missing, failed at extraction or hold nobody, classes are empty, and the recipe
+        ValueError: clips are missing, cannot be read or hold nobody, classes are empty, and the recipe
             says to refuse; every problem is counted and its first clips are named.
     """
     problems: list[str] = []
@@ -119,38 +163,54 @@ def check_clips(clips: PoseClips, protocol: Protocol, rules: DataTable) -> dict[
     empty = [action for action, count in zip(protocol.tree.actions, counts, strict=True) if not count]
     if empty and rules.empty_classes == "refuse":
         problems.append(
-            f"train: {len(empty)} classes without a clip ({_few(empty)}); "
+            f"train: {len(empty)} classes without a clip ({few(empty)}); "
             "give them clips, or --set data.empty_classes=keep"
         )
     problems += [f"{s.name}: no clip left" for s in sets.values() if not len(s)]
     if problems:
-        raise ValueError(f"{clips.cache.directory} under protocol {protocol.name!r}: " + "; ".join(problems))
+        raise ValueError(f"{clips.where} under protocol {protocol.name!r}: " + "; ".join(problems))
     return {name: replace(s, in_train=_copies(clips, s, sets["train"])) for name, s in sets.items()}
 
 
-def _copies(clips: PoseClips, clip_set: ClipSet, train: ClipSet) -> tuple[str, ...]:
-    """Clips of a split with the poses of a training clip; Northwestern-UCLA as distributed has 95."""
+def _copies(clips: ClipSource, clip_set: ClipSet, train: ClipSet) -> tuple[str, ...]:
+    """Clips of a split with the content of a training clip; Northwestern-UCLA as distributed has 95."""
     if clip_set is train:
         return ()
-    same: dict[tuple[object, ...], list[str]] = {}
+    known = clips.checksums
+    same: dict[object, list[str]] = {}
     for clip_id in train.clip_ids:
-        same.setdefault(clips.checksums[clip_id], []).append(clip_id)
+        if known[clip_id] is not None:
+            same.setdefault(known[clip_id], []).append(clip_id)
     return tuple(
         clip_id
         for clip_id in clip_set.clip_ids
-        if any(_equal(clips, clip_id, other) for other in same.get(clips.checksums[clip_id], ()))
+        if clip_id in known and any(_equal(clips, clip_id, other) for other in same.get(known[clip_id], ()))
     )
 
 
-def _equal(clips: PoseClips, one: str, other: str) -> bool:
-    """Whether two clips hold the same numbers, of which there are some."""
+def _equal(clips: ClipSource, one: str, other: str) -> bool:
+    """Whether two clips of one checksum hold the same numbers, of which there are some."""
     a, b = clips.read(one), clips.read(other)
+    if isinstance(a, FrameClip) or isinstance(b, FrameClip):
+        return True  # the checksum of a video is of its whole file
     return (
         a.xyz.size > 0 and np.array_equal(a.xyz, b.xyz, equal_nan=True) and np.array_equal(a.score, b.score)
     )
 
 
-def _checked(clips: PoseClips, name: str, split: Split, rules: DataTable, problems: list[str]) -> ClipSet:
+_OF_POSES = {
+    "missing": "not in the cache; extract them",
+    "failed": "failed at extraction; see fidget poses check",
+    "no_person": "without a person",
+}
+_OF_VIDEOS = {
+    "missing": "without a video",
+    "failed": "whose video cannot be read",
+    "no_person": "without a person",
+}
+
+
+def _checked(clips: ClipSource, name: str, split: Split, rules: DataTable, problems: list[str]) -> ClipSet:
     found: dict[str, list[str]] = {"missing": [], "failed": [], "no_person": []}
     kept: list[int] = []
     for number, clip_id in enumerate(split.clip_ids):
@@ -159,15 +219,12 @@ def _checked(clips: PoseClips, name: str, split: Split, rules: DataTable, proble
             found[status].append(clip_id)
         if status == "ok" or (status == "no_person" and rules.no_person == "keep"):
             kept.append(number)
-    told = {
-        "missing": "not in the cache; extract them",
-        "failed": "failed at extraction; see fidget poses check",
-        "no_person": "without a person",
-    }
+    told = _OF_POSES if isinstance(clips, PoseClips) else _OF_VIDEOS
     for status, ids in found.items():
         if ids and getattr(rules, status) == "refuse":
+            why = f": {clips.problems[ids[0]]}" if ids[0] in clips.problems else ""
             problems.append(
-                f"{name}: {len(ids)} clips {told[status]} ({_few(ids)}), or --set data.{status}=drop"
+                f"{name}: {len(ids)} clips {told[status]} ({few(ids)}{why}), or --set data.{status}=drop"
             )
     keeps = rules.no_person == "keep"
     return ClipSet(
@@ -183,6 +240,7 @@ def _checked(clips: PoseClips, name: str, split: Split, rules: DataTable, proble
     )
 
 
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

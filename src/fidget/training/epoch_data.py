@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fidget.training.builders import InputBuilder
-from fidget.training.data import ClipSet, PoseClips
+from fidget.training.builders import Batch, InputBuilder
+from fidget.training.data import ClipSet, ClipSource
+from fidget.training.frame_batch import FrameBatch
 from fidget.training.recipe import Recipe
 from fidget.training.sampler import epoch_order
-from skeleton_models.clip_arrays import ModelBatch
 from skeleton_models.random_keys import clip_hashes, clip_keys
 
 _VISITS = 1 << 20  # epochs lie so far apart in the keys' counter: a clip may come so often an epoch
@@ -24,7 +24,7 @@ class EpochData:
 
     Args:
         recipe: batch size, balance, repetition and seed.
-        clips: where poses are read.
+        clips: where clips are read.
         train_set: the clips of the training split.
         builder: makes the input.
         epoch: from 0.
@@ -37,7 +37,7 @@ class EpochData:
     """
 
     def __init__(
-        self, recipe: Recipe, clips: PoseClips, train_set: ClipSet, builder: InputBuilder,
+        self, recipe: Recipe, clips: ClipSource, train_set: ClipSet, builder: InputBuilder,
         epoch: int, rank: int, processes: int,
     ) -> None:  # fmt: skip
         sampling = recipe.sampling
@@ -51,8 +51,8 @@ class EpochData:
         self.clips_a_step = recipe.train.batch_size * processes
         self.steps = max(1, len(self._order) // self.clips_a_step)
 
-    def make(self, step: int) -> tuple[ModelBatch, Tensor]:
-        """The batch of a step and its labels (N,), on the processor."""
+    def make(self, step: int) -> tuple[Batch, Tensor]:
+        """The batch of a step and its labels (N,), on the processor; mirror images have mirrored labels."""
         begin = step * self.clips_a_step
         mine = slice(begin + self._rank, begin + self.clips_a_step, self._processes)
         numbers, visits = self._order[mine], self._occurrence[mine]
@@ -62,4 +62,7 @@ class EpochData:
             epoch = self._epoch * _VISITS + int(visit)
             keys[chosen] = clip_keys(self._seed, epoch, self._hashes[numbers[chosen]])
         arrays = [self._clips.read(self._set.clip_ids[number]) for number in numbers]
-        return self._builder.batch(arrays, keys), torch.from_numpy(self._set.labels[numbers])
+        batch, labels = self._builder.batch(arrays, keys), self._set.labels[numbers]
+        if self._builder.mirrored and isinstance(batch, FrameBatch) and batch.flipped is not None:
+            labels = np.where(batch.flipped, np.array(self._builder.mirrored)[labels], labels)
+        return batch, torch.from_numpy(labels)

@@ -11,9 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fidget.training.data import ClipSource
 from fidget.training.ema import holding
 from fidget.training.epoch_data import EpochData
+from fidget.training.frame_batch import FrameBatch
 from fidget.training.loader import Prefetcher
+from fidget.training.losses import mixed_loss
 from fidget.training.measuring import measure, validate
 from fidget.training.progress import Progress, clock
 from fidget.training.recipe import Recipe, recipe_hash
@@ -32,7 +35,7 @@ from protocols.protocol import Protocol
 
 def train(
     recipe: Recipe,
-    poses: Path,
+    clips: Path | ClipSource,
     protocol: Protocol,
     directory: Path,
     machines: Machines | None = None,
@@ -40,11 +43,11 @@ def train(
     say: Callable[[str], None] = print,
     live: TextIO | None = None,
 ) -> dict[str, Any]:
-    """Train one recipe on one cache under one protocol; the same call again goes on where it stopped.
+    """Train one recipe on some clips under one protocol; the same call again goes on where it stopped.
 
     Args:
         recipe: what to train.
-        poses: directory of the pose cache.
+        clips: directory of the pose cache; or the clips themselves, as a recipe over frames needs them.
         protocol: labels and splits.
         directory: of the run; made, or resumed if this run lies there.
         machines: where to train; one process on the best device if None.
@@ -60,7 +63,7 @@ def train(
     """
     fabric = launch(recipe, machines or Machines())
     progress = Progress(say, live) if fabric.global_rank == 0 else Progress(_silent)
-    run = open_run(recipe, poses, protocol, RunDirectory(directory), fabric, checkpoint, progress)
+    run = open_run(recipe, clips, protocol, RunDirectory(directory), fabric, checkpoint, progress)
     first_epoch, history = _resume(run)
     try:
         for epoch in range(first_epoch, recipe.train.epochs):
@@ -130,7 +133,8 @@ def train_epoch(run: Run, epoch: int, timing: dict[str, float]) -> Row:
             batch = run.train_input.finish(made.to(fabric.device, non_blocking=True))
             labels = made_labels.to(fabric.device, non_blocking=True)
             log_probs, embedded = run.wrapped(*batch.inputs)
-            loss = run.loss(log_probs, labels, embedded)
+            partner, share = (batch.partner, batch.share) if isinstance(batch, FrameBatch) else (None, None)
+            loss = mixed_loss(run.loss, log_probs, labels, embedded, partner, share)
             run.optimizer.zero_grad(set_to_none=True)
             fabric.backward(loss)
             if table.clip_gradient_norm:

@@ -97,7 +97,7 @@ def make_network(
     model: SkeletonModel | RgbModel
     check_input(recipe)
     if layout is None:
-        frames = recipe.input.frames or None
+        frames = recipe.input.frames or rgb_zoo.preprocessing(name).frames
         model = rgb_zoo.create_model(name, num_classes=outputs, frames=frames, **options)
     else:
         model = create_model(name, num_classes=outputs, layout=layout, in_channels=in_channels, **options)

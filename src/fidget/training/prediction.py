@@ -11,10 +11,10 @@ from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fidget.training.builders import InputBuilder
-from fidget.training.data import ClipSet, PoseClips
+from fidget.training.builders import Batch, InputBuilder
+from fidget.training.data import ClipSet, ClipSource
+from fidget.training.frame_batch import FrameBatch
 from fidget.training.loader import Prefetcher
-from skeleton_models.clip_arrays import ModelBatch
 
 RowsOf = Callable[..., Tensor]  # the inputs of a batch -> (rows, width)
 
@@ -31,7 +31,7 @@ def predict(
     fabric: Fabric,
     network: nn.Module,
     builder: InputBuilder,
-    clips: PoseClips,
+    clips: ClipSource,
     clip_set: ClipSet,
     views_at_once: int,
     actions: int,
@@ -47,7 +47,7 @@ def predict(
         network: gives log-probabilities, as `ActionNetwork` does; not wrapped, for the processes may have
             different numbers of batches. All take the weights of the first.
         builder: makes the input; evaluation has no augmentation.
-        clips: where poses are read.
+        clips: where clips are read.
         clip_set: which, N of them.
         views_at_once: rows of a batch, at most.
         actions: A.
@@ -59,8 +59,9 @@ def predict(
         exponential: Tensor = log_probs.float().exp()
         return exponential
 
+    mirrored = torch.tensor(builder.mirrored, device=fabric.device) if builder.mirrored else None
     return mean_over_views(
-        fabric, network, probabilities, builder, clips, clip_set, views_at_once, actions, prefetch
+        fabric, network, probabilities, builder, clips, clip_set, views_at_once, actions, prefetch, mirrored
     )
 
 
@@ -69,20 +70,22 @@ def mean_over_views(
     network: nn.Module,
     rows_of: RowsOf,
     builder: InputBuilder,
-    clips: PoseClips,
+    clips: ClipSource,
     clip_set: ClipSet,
     views_at_once: int,
     width: int,
     prefetch: int = 3,
+    mirrored: Tensor | None = None,
 ) -> NDArray[np.float32]:
     """What `rows_of` makes of each view, averaged over the views of each clip: (N, width).
 
-    Args as in `predict`; `rows_of` computes with `network`, and gives (rows, width) in float32.
+    Args as in `predict`; `rows_of` computes with `network`, and gives (rows, width) in float32. `mirrored`
+    (width,) says which column of a mirror image is which of the clip; None where they are the same.
     """
     jobs = _jobs(len(clip_set), builder, views_at_once)[fabric.global_rank :: fabric.world_size]
     total = torch.zeros(len(clip_set), width, device=fabric.device)
 
-    def make(number: int) -> ModelBatch:
+    def make(number: int) -> Batch:
         job = jobs[number]
         arrays = [clips.read(clip_id) for clip_id in clip_set.clip_ids[job.clips]]
         if job.last - job.first == builder.test_clips:
@@ -96,7 +99,7 @@ def mean_over_views(
     with Prefetcher(make, len(jobs), prefetch) as batches, torch.inference_mode(), fabric.autocast():
         for job, made in zip(jobs, batches, strict=True):
             batch = builder.finish(made.to(fabric.device, non_blocking=True))
-            total[job.clips] += _summed(rows_of, batch, views_at_once)
+            total[job.clips] += _summed(rows_of, batch, views_at_once, mirrored)
     if fabric.world_size > 1:
         reduced = fabric.all_reduce(total, reduce_op="sum")
         assert isinstance(reduced, Tensor)
@@ -119,13 +122,16 @@ def _jobs(clips: int, builder: InputBuilder, views_at_once: int) -> list[_Job]:
     ]
 
 
-def _summed(rows_of: RowsOf, batch: ModelBatch, views_at_once: int) -> Tensor:
+def _summed(rows_of: RowsOf, batch: Batch, views_at_once: int, mirrored: Tensor | None) -> Tensor:
     """(n, width): summed over the views of each clip."""
     found = []
     for begin in range(0, len(batch.x), views_at_once):
         rows = slice(begin, begin + views_at_once)
         found.append(rows_of(*(None if tensor is None else tensor[rows] for tensor in batch.inputs)))
     together = torch.cat(found)  # (n * views, width)
+    if mirrored is not None and isinstance(batch, FrameBatch) and batch.flipped is not None:
+        turned = torch.from_numpy(batch.flipped).to(together.device)
+        together[turned] = together[turned][:, mirrored]
     return together.view(-1, batch.views, together.shape[1]).sum(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +14,13 @@ from lightning.fabric import Fabric
 from numpy.typing import NDArray
 
 from fidget.training.builders import InputBuilder, build_input
-from fidget.training.data import ClipSet, PoseClips, check_clips
+from fidget.training.data import ClipSet, ClipSource, PoseClips, check_clips, few
 from fidget.training.ema import AveragedWeights
 from fidget.training.environment import describe_environment
 from fidget.training.losses import ActionLoss
 from fidget.training.network import (
     ActionNetwork,
+    check_input,
     load_pretrained,
     make_network,
     read_label_embeddings,
@@ -29,6 +31,8 @@ from fidget.training.progress import Progress
 from fidget.training.recipe import Recipe
 from fidget.training.run_directory import RunDirectory, write_json
 from poses.cache_lock import DirectoryLock
+from poses.layout import Layout
+from protocols.mirror_labels import one_sided_actions
 from protocols.protocol import Protocol
 
 
@@ -63,7 +67,7 @@ class Run:
     protocol: Protocol
     directory: RunDirectory
     fabric: Fabric
-    clips: PoseClips
+    clips: ClipSource
     sets: dict[str, ClipSet]
     train_input: InputBuilder
     val_input: InputBuilder
@@ -119,7 +123,7 @@ def launch(recipe: Recipe, machines: Machines) -> Fabric:
 
 def open_run(
     recipe: Recipe,
-    poses: Path,
+    clips: Path | ClipSource,
     protocol: Protocol,
     directory: RunDirectory,
     fabric: Fabric,
@@ -129,9 +133,20 @@ def open_run(
     """Check the data, make the input, the network and the optimiser, and take the run directory.
 
     Raises:
-        ValueError: recipe, cache, protocol, checkpoint or run directory do not fit.
+        ValueError: recipe, clips, protocol, checkpoint or run directory do not fit.
     """
-    clips = PoseClips(poses, recipe.input.layout)
+    over_frames = recipe.input.form == "frames"
+    if isinstance(clips, Path):
+        if over_frames:
+            raise ValueError(f"recipe {recipe.name!r} is over frames: expected videos, got a pose cache")
+        clips = PoseClips(clips, recipe.input.layout)
+    layout = clips.layout if isinstance(clips, PoseClips) else None
+    if over_frames != (layout is None):
+        raise ValueError(
+            f"recipe {recipe.name!r} has input.form {recipe.input.form!r}; got "
+            f"{'videos' if layout is None else 'poses'} of {clips.where}"
+        )
+    check_input(recipe)
     sets = check_clips(clips, protocol, recipe.data)
     if recipe.train.tensorboard and find_spec("tensorboard") is None:
         raise ValueError("train.tensorboard needs the package tensorboard; install it, or set it to false")
@@ -139,21 +154,21 @@ def open_run(
         raise ValueError(
             f"eval.select = 'best_val' needs a split 'val', {protocol.name!r} has {sorted(sets)}"
         )
-    builders = build_input(recipe, clips.layout, fabric.device.type)
-    dimensions = clips.read(sets["train"].clip_ids[0]).xyz.shape[-1]
+    builders = build_input(recipe, layout, fabric.device.type, protocol.tree)
+    dimensions = 2 if layout is None else clips.read(sets["train"].clip_ids[0]).xyz.shape[-1]
 
     torch.manual_seed(recipe.train.seed)
     embeddings = None
     if recipe.loss.label_embedding:
         embeddings = read_label_embeddings(recipe.loss.label_embedding, protocol.tree.actions)
     channels = builders[0].channels(dimensions)
-    network = make_network(recipe, clips.layout, channels, protocol.tree, embeddings)
+    network = make_network(recipe, layout, channels, protocol.tree, embeddings)
     whose = load_pretrained(network.model, recipe.model.name, checkpoint) if checkpoint is not None else ""
     counts = np.bincount(sets["train"].labels, minlength=len(protocol.tree.actions))
     group_of = torch.tensor(protocol.tree.group_of) if protocol.tree.groups else None
     loss = ActionLoss(recipe.loss, torch.from_numpy(counts), group_of, embeddings).to(fabric.device)
 
-    used = _used(recipe, network, clips, fabric, str(checkpoint or ""), whose)
+    used = _used(recipe, network, layout, fabric, str(checkpoint or ""), whose)
     lock = None
     if fabric.global_rank == 0:
         inputs = {
@@ -167,6 +182,8 @@ def open_run(
         progress.say(f"{recipe.name}: {', '.join(value for value in used.values() if value)}")
         for clip_set in sets.values():
             progress.say(clip_set.summary())
+        for line in _notes(clips, sets, recipe, protocol):
+            progress.say(line)
     if recipe.train.channels_last:
         to_channels_last(network)
     if fabric.world_size > 1:
@@ -195,7 +212,7 @@ def _give_gradients_the_strides_of_weights(network: ActionNetwork) -> None:
 
 
 def _used(
-    recipe: Recipe, network: ActionNetwork, clips: PoseClips, fabric: Fabric, checkpoint: str, whose: str
+    recipe: Recipe, network: ActionNetwork, layout: Layout | None, fabric: Fabric, checkpoint: str, whose: str
 ) -> dict[str, str]:
     """What computes in the end, whatever `auto` stood for."""
     device = str(fabric.device)
@@ -205,8 +222,34 @@ def _used(
     return {
         "model": recipe.model.name,
         "parameters": f"{sum(p.numel() for p in network.parameters()):,} parameters",
-        "layout": clips.layout.name,
+        **({"frames": _frames_said(recipe)} if layout is None else {"layout": layout.name}),
         "device": device + processes,
         "precision": f"precision {recipe.train.precision}",
         "weights": f"begins with {checkpoint} ({whose})" if checkpoint else "",
     }
+
+
+def _frames_said(recipe: Recipe) -> str:
+    from fidget.training.frame_batches import frames_of, preprocessing_of
+
+    table = recipe.input
+    step = f" every {table.stride}" if table.sampling == "dense" else ""
+    person = " around the person" if table.person_crop else ""
+    return f"{frames_of(recipe)} frames of {preprocessing_of(recipe).size} px{person}, {table.sampling}{step}"
+
+
+def _notes(
+    clips: ClipSource, sets: Mapping[str, ClipSet], recipe: Recipe, protocol: Protocol
+) -> Iterator[str]:
+    """What is no reason to refuse a run, and is good to know."""
+    used = {clip_id for clip_set in sets.values() for clip_id in clip_set.clip_ids}
+    remarked = [clip_id for clip_id in clips.remarks if clip_id in used]
+    if remarked:
+        yield f"{len(remarked)} videos are not sound: {remarked[0]}: {clips.remarks[remarked[0]]}"
+    whole = [clip_id for clip_id in clips.without_person if clip_id in used]
+    if whole:
+        yield f"{len(whole)} clips without a person are seen whole: {few(whole)}"
+    flips = recipe.input.form == "frames" and (recipe.augment.flip_probability or recipe.eval.test_flip)
+    if flips and (alone := one_sided_actions(protocol.tree)):
+        names = [protocol.tree.actions[number] for number in alone]
+        yield f"mirror images of {len(names)} actions have no label of their own side: {few(names)}"
