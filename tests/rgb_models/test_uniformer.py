@@ -16,16 +16,17 @@ from rgb_models.uniformer import PUBLISHED_NAMES, UniFormer, uniformer_small
 from weights.checkpoint import load_exactly, rename
 
 GOLDEN = {"uniformer": "uniformer_original", "mmaction2": "uniformer_mmaction2"}
-EPS = {"uniformer": 1e-6, "mmaction2": 1e-5}
+OPTIONS: dict[str, dict[str, float]] = {"uniformer": {}, "mmaction2": {"norm_eps": 1e-5}}
 small = partial(UniFormer, num_classes=5, channels=(8, 8, 16, 32), depths=(1, 2, 2, 1), head_channels=8)
 
 
 @pytest.mark.parametrize("toolbox", GOLDEN)
 def test_equals_the_originals(toolbox: str) -> None:
     """Seven frames become four; rows and columns that fill no patch are cut off."""
-    model = small(frames=7, norm_eps=EPS[toolbox])
+    model = small(frames=7, **OPTIONS[toolbox])
     x = named_input("uniformer", (2, 3, 7, 75, 70))
     clip_checks.check_golden(model, PUBLISHED_NAMES[toolbox], GOLDEN[toolbox], x)
+    transformer_checks.check_output(model, x, transformer_checks.stored(GOLDEN[toolbox], "output"))
 
 
 @pytest.mark.parametrize("toolbox", GOLDEN)
@@ -40,7 +41,7 @@ def test_published_size(toolbox: str) -> None:
 @pytest.mark.parametrize(("toolbox", "classifier"), [("uniformer", "head"), ("mmaction2", "cls_head.fc_cls")])
 def test_inflation_equals_the_originals(toolbox: str, classifier: str) -> None:
     """The authors spread a kernel over the frames, MMAction2 puts it on the middle one."""
-    model = small(frames=7, norm_eps=EPS[toolbox]).double()
+    model = small(frames=7, **OPTIONS[toolbox]).double()
     named = named_weights({f"{classifier}.{name}": tensor for name, tensor in model.fc.state_dict().items()})
     load_exactly(model, model.state_dict() | rename(named, PUBLISHED_NAMES[toolbox]))
     model.load_pictures(transformer_checks.pictures(GOLDEN[toolbox]), centre=toolbox == "mmaction2")
