@@ -110,7 +110,7 @@ def fetch_weight(name: str, on_progress: Progress | None = None) -> Path:
                 _bring(weight, directory, on_progress or (lambda done, total: None))
     except DownloadError as error:
         raise DownloadError(
-            f"{weight.file} ({weight.source}): {error}; "
+            f"{weight.file} ({weight.source}): {error}; try again, "
             f"or place the file by hand as {directory / weight.file}"
         ) from error
     return find_weight(name)

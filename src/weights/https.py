@@ -6,6 +6,7 @@ import errno
 import http.client
 import json
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -199,6 +200,8 @@ def download(url: str, part: Path, report: Progress = _no_progress, patience: Pa
 
 def _in_words(problem: Exception, patience: Patience) -> str:
     reason = problem.reason if isinstance(problem, urllib.error.URLError) else problem
+    if isinstance(reason, socket.gaierror):
+        return f"no network here, or the server's name leads nowhere ({reason.strerror})"
     if isinstance(reason, TimeoutError):
         return f"no answer within {patience.timeout_s:g} s"
     if isinstance(problem, urllib.error.HTTPError):

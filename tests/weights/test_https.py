@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import random
+import socket
 import threading
 from collections import namedtuple
 
@@ -145,6 +146,17 @@ def test_a_silent_server_is_left(site, tmp_path):
     site.hang = threading.Event()
     with pytest.raises(DownloadError, match=r"no answer within 0.2 s; gave up after 1 tries"):
         download(site.base + "/a", tmp_path / "a.part", patience=Patience(0.2, 1, 0))
+
+
+def test_without_a_network_the_message_says_so(tmp_path, monkeypatch):
+    def unknown(*arguments, **options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(
+        DownloadError, match=r"^no network here, or the server's name leads nowhere \(Name or"
+    ):
+        download("https://files.test/a", tmp_path / "a.part", patience=QUICK)
 
 
 def test_nobody_listens(site, tmp_path):
