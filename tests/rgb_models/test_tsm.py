@@ -83,15 +83,11 @@ def test_shift_goes_both_ways() -> None:
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_shift_keeps_memory_order_and_has_its_gradients(order: torch.memory_format) -> None:
     shift = TemporalShift(3)
-    x = torch.rand(6, 16, 3, 2, dtype=torch.float64).to(memory_format=order).requires_grad_()
+    x = torch.rand(6, 8, 2, 2, dtype=torch.float64).to(memory_format=order).requires_grad_()
     out = shift(x)
     assert out.is_contiguous(memory_format=order)
     (gradient,) = torch.autograd.grad(out.sum(), x)
-    assert gradient.unflatten(0, (2, 3))[:, :, :, 0, 0].sum(0)[:, :4].tolist() == [
-        [0, 0, 2, 2],
-        [2, 2, 2, 2],
-        [2, 2, 0, 0],
-    ]
+    assert gradient[3:, :3, 0, 0].tolist() == [[0, 1, 1], [1, 1, 1], [1, 0, 1]]
     assert torch.autograd.gradcheck(shift, (x,))
     assert torch.autograd.gradgradcheck(shift, (x,))
 
