@@ -51,7 +51,7 @@ PUBLISHED_NAMES: dict[str, NameRules] = {"mmaction2": _RULES, "swin": _RULES}
 
 
 class SwinBlock(nn.Module):
-    """Attention within windows and a feed-forward part, each beside a shortcut (equation 1).
+    """Attention within windows and a feed-forward part, each beside a shortcut (section 3.2).
 
     Args:
         channels: C.

@@ -85,7 +85,7 @@ def position_index(window: Size) -> Tensor:
 
 
 class WindowAttention(SelfAttention):
-    """Attention within windows, with a learnt bias by relative position (equation 2).
+    """Attention within windows, with a learnt bias by relative position.
 
     Args:
         channels: C.

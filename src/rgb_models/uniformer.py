@@ -59,7 +59,7 @@ def depthwise(channels: int, kernel: int) -> TokenConv:
 
 
 class LocalBlock(nn.Module):
-    """Position by convolution, nearby tokens mixed by a learnt 5 x 5 x 5 affinity, feed-forward (equation 4).
+    """Position by convolution, nearby tokens mixed by a learnt 5 x 5 x 5 affinity, feed-forward (section 3.2).
 
     Args:
         channels: C.
@@ -86,7 +86,7 @@ class LocalBlock(nn.Module):
 
 
 class GlobalBlock(nn.Module):
-    """Position by convolution, attention of all tokens to one another, feed-forward (equation 5).
+    """Position by convolution, attention of all tokens to one another, feed-forward (section 3.2).
 
     Args:
         channels: C.

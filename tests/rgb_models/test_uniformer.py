@@ -31,7 +31,7 @@ def test_equals_the_originals(toolbox: str) -> None:
 
 @pytest.mark.parametrize("toolbox", GOLDEN)
 def test_published_size(toolbox: str) -> None:
-    """21.4 M parameters and 41.8 G: table 2 of the paper and configs/recognition/uniformer/metafile.yml."""
+    """21.4 M parameters and 41.8 G: the paper, and configs/recognition/uniformer/metafile.yml."""
     model = clip_checks.check_published(
         lambda: uniformer_small(num_classes=400), PUBLISHED_NAMES[toolbox], GOLDEN[toolbox], 21.4
     )
