@@ -59,7 +59,7 @@ def depthwise(channels: int, kernel: int) -> TokenConv:
 
 
 class LocalBlock(nn.Module):
-    """Position by convolution, nearby tokens mixed by a learnt 5 x 5 x 5 affinity, feed-forward (section 3.2).
+    """Position by convolution, nearby tokens mixed by a learnt affinity, feed-forward (section 3.2).
 
     Args:
         channels: C.
