@@ -42,9 +42,9 @@ def index_video(path: Path, known_time_us: NDArray[np.int64] | None = None) -> V
     """
     size = mtime_ns = 0
     try:
+        checked_size(path)
         status = path.stat()
         size, mtime_ns = status.st_size, status.st_mtime_ns
-        checked_size(path)
         with path.open("rb") as file:
             checksum = hashlib.file_digest(file, "sha256").hexdigest()[:32]
         entry = _sound(path, known_time_us) or _as_extracted(path)
