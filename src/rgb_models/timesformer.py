@@ -111,7 +111,7 @@ class TimeSformer(RgbModel):
         drop_path: rate of stochastic depth in the last block; it grows linearly from 0 in the first.
 
     Raises:
-        ValueError: `size` is no multiple of 16, or `drop_path` no rate.
+        ValueError: `size` is no multiple of 16, `width` none of `heads`, or `drop_path` no rate.
         ImportError: transformers is not installed.
     """
 
@@ -134,6 +134,8 @@ class TimeSformer(RgbModel):
         super().__init__()
         if size < PATCH or size % PATCH:
             raise ValueError(f"TimeSformer: size must be a multiple of {PATCH} pixels, got {size}")
+        if width % heads:
+            raise ValueError(f"TimeSformer: width must be a multiple of heads ({heads}), got {width}")
         config = transformers_class("TimesformerConfig")(
             image_size=size,
             patch_size=PATCH,

@@ -153,7 +153,7 @@ class VideoMAE(RgbModel):
         trained_grid: h and w that the positions are interpolated from, see `positions`.
 
     Raises:
-        ValueError: `frames` is no multiple of 2.
+        ValueError: `frames` is no multiple of 2, or `width` none of `heads`.
         ImportError: transformers is not installed.
     """
 
@@ -170,7 +170,10 @@ class VideoMAE(RgbModel):
         trained_grid: tuple[int, int] | None = TRAINED_GRID,
     ) -> None:
         super().__init__()
-        token_grid(frames, PATCH, PATCH)
+        if frames % TUBELET:
+            raise ValueError(f"VideoMAE: frames must be a multiple of {TUBELET}, got {frames}")
+        if width % heads or width % 2:
+            raise ValueError(f"VideoMAE: width must be even and a multiple of heads ({heads}), got {width}")
         config = transformers_class("VideoMAEConfig")(
             image_size=PATCH,  # of one token: the table of positions that it would make is not used
             patch_size=PATCH,

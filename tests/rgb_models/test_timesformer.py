@@ -137,6 +137,8 @@ def test_frames_and_sizes_are_checked() -> None:
         model(torch.zeros(1, 3, 3, 48, 32))
     with pytest.raises(ValueError, match="size must be a multiple of 16"):
         small(size=40)
+    with pytest.raises(ValueError, match=r"multiple of heads \(3\), got 50"):
+        small(width=50)
     with pytest.raises(ValueError, match="drop_path"):
         small(drop_path=1.5)
 

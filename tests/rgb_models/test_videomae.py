@@ -165,8 +165,10 @@ def test_frames_and_sizes_are_checked() -> None:
         small()(torch.zeros(1, 3, 6, 32, 32))
     with pytest.raises(ValueError, match="multiples of 16 pixels, got 4 frames of 40x32"):
         small().forward_tokens(torch.zeros(1, 3, 4, 40, 32))
-    with pytest.raises(ValueError, match="multiples of 2"):
+    with pytest.raises(ValueError, match="frames must be a multiple of 2, got 5"):
         small(frames=5)
+    with pytest.raises(ValueError, match=r"multiple of heads \(3\), got 50"):
+        small(width=50)
 
 
 def test_without_transformers_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_a_run_of_ours_leaves_behind_what_training_added(tmp_path: Path) -> None
     assert (model.fc.weight == 0.5).all()
 
 
-@pytest.mark.parametrize("name", ["tsn_r50", "tsm_r50", "tin_r50", "manet_r50"])
+@pytest.mark.parametrize("name", ["tsn_r50", "tsm_r50", "tin_r50", "manet_r50", "gc_tsm_r50"])
 def test_pictures_go_into_networks_over_frames(tmp_path: Path, name: str) -> None:
     file = saved(tmp_path / "resnet.pth", torchvision(filled(tsn())))
     model = create_model(name, num_classes=5, **RESNET)
