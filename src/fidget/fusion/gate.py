@@ -63,7 +63,8 @@ class Gate:
     def logits(self, probabilities: Floats) -> Floats:
         """(N, A) before the softmax, from (2, N, A)."""
         base, corrector = calibrated(probabilities, self.temperatures)
-        return base + self.openings(probabilities)[:, None] * (corrector - base)
+        fused: Floats = base + self.openings(probabilities)[:, None] * (corrector - base)
+        return fused
 
     def openings(self, probabilities: Floats) -> Floats:
         """(N,) g of each clip, 0..1, from (2, N, A)."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from protocols.score_fusion import combined, stacked
 from protocols.scores import ScoreFile, aligned, expect_labels
 
 _WORD = re.compile(r"[a-z]+")
@@ -50,8 +51,8 @@ def check_validation(
             )
         if own.method != file.method:
             raise ValueError(
-                f"{path}: expected validation scores of {file.method!r}, the method of file {number} to fuse, "
-                f"got {own.method!r}; name both lists in the same order"
+                f"{path}: expected validation scores of {file.method!r}, the method of file {number} to "
+                f"fuse, got {own.method!r}; name both lists in the same order"
             )
         if own.tree.actions != file.tree.actions:
             raise ValueError(
@@ -65,5 +66,5 @@ def check_validation(
             f"{paths[0]}: {len(both)} of its {len(joined[0])} clips, such as {both[0]!r}, are among those to "
             "fuse; weights that were chosen on the clips they are measured on look better than they are"
         )
-    expect_labels(joined[0])
+    expect_labels(combined(joined, stacked(joined)[0], joined[0].method))
     return joined

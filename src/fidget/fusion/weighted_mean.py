@@ -21,6 +21,12 @@ from protocols.scores import ScoreFile, expect_labels
 Floats = NDArray[np.float64]
 Criterion = Literal["log_loss", "top1", "mean_class", "f1_mean"]
 
+CRITERIA: dict[str, Criterion] = {
+    "log-loss": "log_loss",
+    "top1": "top1",
+    "mean-class": "mean_class",
+    "f1-mean": "f1_mean",
+}
 MOST_POINTS = 1_000  # of the grid
 FINEST_STEPS = 20  # a weight is a multiple of 1/20 at the finest
 
