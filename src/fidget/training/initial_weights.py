@@ -70,8 +70,9 @@ def load_initial(model: RgbModel, name: str, weights: Path | str) -> str:
     try:
         if _is_of_pictures(stored):
             return _load_pictures(model, name, stored)
-        toolbox, state = _recognised(model, name, stored)
-        fresh = _keep_classifier(model, state)
+        own = model.state_dict()
+        toolbox, state = _recognised(name, stored, own)
+        fresh = _keep_classifier(model, state, own)
         load_exactly(model, state)
     except ValueError as error:
         raise ValueError(f"{weights}: {error}") from error
@@ -118,9 +119,10 @@ def _load_pictures(model: RgbModel, name: str, stored: Mapping[str, Tensor]) -> 
     return f"{OF_PICTURES}; the classifier is fresh"
 
 
-def _recognised(model: RgbModel, name: str, stored: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor]]:
+def _recognised(
+    name: str, stored: Mapping[str, Tensor], own: Mapping[str, Tensor]
+) -> tuple[str, dict[str, Tensor]]:
     """Whose names a checkpoint has, and its tensors as the network's."""
-    own = model.state_dict()
     convert = conversion(name)
     ours = {key.removeprefix("model."): tensor for key, tensor in stored.items() if key.startswith("model.")}
     candidates = {"fidget": ours or dict(stored)}  # of our runs: what else training added stays behind
@@ -152,12 +154,15 @@ def _fitting(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> int:
     return len(state.keys() & own.keys())
 
 
-def _keep_classifier(model: RgbModel, state: dict[str, Tensor]) -> bool:
-    """Put the network's own classifier into a state dict without one, or with one of other classes."""
+def _keep_classifier(model: RgbModel, state: dict[str, Tensor], own: Mapping[str, Tensor]) -> bool:
+    """Put the network's own classifier into a state dict without one, or with one of other classes.
+
+    Returns whether the network's own is there.
+    """
     head = next(key for key, module in model.named_modules() if module is model.get_classifier())
-    own = {key: tensor for key, tensor in model.state_dict().items() if key.startswith(f"{head}.")}
-    shared = own.keys() & state.keys()
-    if shared and all(state[key].shape == own[key].shape for key in shared):
-        return all(state[key] is own[key] for key in shared)
-    state.update(own)
+    entries = [key for key in own if key.startswith(f"{head}.")]
+    given = [key for key in entries if key in state and state[key] is not own[key]]
+    if given and all(state[key].shape == own[key].shape for key in given):
+        return False
+    state.update({key: own[key] for key in entries})
     return True

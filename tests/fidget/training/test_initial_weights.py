@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 import torch
+from tests.rgb_models import test_videomae
 from torch import Tensor
 
 from fidget.training.initial_weights import PUBLISHED_WEIGHTS, initial_file, load_initial
@@ -145,6 +147,24 @@ def test_a_weight_by_name_without_a_known_hash_is_read(weights_directory: Path) 
     model = create_model("videomae_small", num_classes=5, width=32, depth=1, heads=2)
     assert load_initial(model, "videomae_small", row.name) == "transformers; the classifier is fresh"
     assert (model.blocks[0].intermediate.dense.weight == 0.5).all()
+
+
+def test_videomae_begins_from_its_pretraining(tmp_path: Path) -> None:
+    encoder = {
+        name: tensor + 0.5
+        for name, tensor in test_videomae.entries("videomae").items()
+        if not name.startswith(("fc_norm.", "head."))
+    }
+    state = {f"encoder.{name}": tensor for name, tensor in encoder.items()}
+    state |= {"encoder.norm.weight": torch.ones(48), "mask_token": torch.ones(1, 1, 24)}
+    state |= {"decoder.blocks.0.attn.qkv.weight": torch.ones(72, 24)}
+    file = tmp_path / "pretrained.pth"
+    torch.save({"model": state, "args": Namespace(model="pretrain_videomae_small"), "epoch": 799}, file)
+    model = create_model("videomae_small", num_classes=5, width=48, depth=2, heads=3)
+    norm = model.fc_norm.weight.clone()
+    assert load_initial(model, "videomae_small", file) == "videomae_pretrained; the classifier is fresh"
+    assert (model.blocks[1].attention.attention.key.weight == 0.5).all()
+    assert torch.equal(model.fc_norm.weight, norm)
 
 
 HUB = {"blocks": "encoder.layer", "patch": "embeddings.patch_embeddings.projection"}
