@@ -1,7 +1,7 @@
 """TimeSformer: a vision transformer that attends along time, then within each frame.
 
-Bertasius, Wang, Torresani: Is Space-Time Attention All You Need for Video Understanding?, ICML 2021, the
-divided attention of section 3 (equations 5 to 10). The network is transformers' `TimesformerModel`.
+Bertasius, Wang, Torresani: Is Space-Time Attention All You Need for Video Understanding?, ICML 2021, with the
+divided space-time attention of section 3. The network is transformers' `TimesformerModel`.
 Axis letters: N clips, T frames, L tokens, D width of a token.
 """
 
@@ -198,9 +198,11 @@ class TimeSformer(RgbModel):
     def reset_classifier(self, num_classes: int) -> None:
         """A new last layer with fresh weights, for `num_classes` classes."""
         self.num_classes = num_classes
-        self.head = nn.Linear(self.num_features, num_classes)
-        nn.init.trunc_normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        head = nn.Linear(self.num_features, num_classes)
+        nn.init.trunc_normal_(head.weight, std=0.02)
+        nn.init.zeros_(head.bias)
+        old = getattr(self, "head", None)
+        self.head = head if old is None else head.to(old.weight)
 
 
 def timesformer_base(*, num_classes: int, frames: int = 8, **options: Any) -> TimeSformer:

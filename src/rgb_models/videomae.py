@@ -1,7 +1,7 @@
 """VideoMAE: a vision transformer over tubelets, trained by masked autoencoding; as classifier and as encoder.
 
 Tong et al.: VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video Pre-Training,
-NeurIPS 2022, section 3 and appendix table 8. Joint attention over all tokens, fixed sinusoid positions, the
+NeurIPS 2022, section 3. Joint attention over all tokens, fixed sinusoid positions, the
 mean of the tokens normalised before the classifier. The blocks are those of transformers' `VideoMAEModel`.
 Axis letters: N clips, T frames, L tokens, D width of a token; t, h, w tokens along time, height and width.
 """
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from rgb_models.model import RgbModel, check_frames
 from rgb_models.preprocessing import Preprocessing
+from rgb_models.transformer_parts import DropPath, drop_path_rates
 from rgb_models.transformers_classes import transformers_class
 from weights.architectures import NameRules
 
@@ -150,10 +151,11 @@ class VideoMAE(RgbModel):
         width: D.
         depth: blocks.
         heads: of each attention.
+        drop_path: rate of stochastic depth in the last block; it grows linearly from 0 in the first.
         trained_grid: h and w that the positions are interpolated from, see `positions`.
 
     Raises:
-        ValueError: `frames` is no multiple of 2, or `width` none of `heads`.
+        ValueError: `frames` is no multiple of 2, `width` none of `heads`, or `drop_path` no rate.
         ImportError: transformers is not installed.
     """
 
@@ -167,6 +169,7 @@ class VideoMAE(RgbModel):
         width: int = 768,
         depth: int = 12,
         heads: int = 12,
+        drop_path: float = 0.1,
         trained_grid: tuple[int, int] | None = TRAINED_GRID,
     ) -> None:
         super().__init__()
@@ -191,6 +194,11 @@ class VideoMAE(RgbModel):
         self.trained_grid = trained_grid
         self.patch: nn.Conv3d = published.embeddings.patch_embeddings.projection
         self.blocks: nn.ModuleList = published.encoder.layer
+        (rates,) = drop_path_rates(drop_path, [depth])
+        for block, rate in zip(published.encoder.layer, rates, strict=True):
+            # Last on both residual branches, where transformers has a dropout of rate 0.
+            block.attention.output.dropout = DropPath(rate)
+            block.output.dropout = DropPath(rate)
         self.fc_norm = nn.LayerNorm(width, eps=1e-6)
         self._positions: dict[tuple[int, int, int], Tensor] = {}
         self.reset_classifier(num_classes)
@@ -250,9 +258,11 @@ class VideoMAE(RgbModel):
     def reset_classifier(self, num_classes: int) -> None:
         """A new last layer with fresh weights, for `num_classes` classes; small, as fine-tuning begins."""
         self.num_classes = num_classes
-        self.head = nn.Linear(self.num_features, num_classes)
-        nn.init.trunc_normal_(self.head.weight, std=2e-5)
-        nn.init.zeros_(self.head.bias)
+        head = nn.Linear(self.num_features, num_classes)
+        nn.init.trunc_normal_(head.weight, std=2e-5)
+        nn.init.zeros_(head.bias)
+        old = getattr(self, "head", None)
+        self.head = head if old is None else head.to(old.weight)
 
 
 def videomae_small(*, num_classes: int, frames: int = 16, **options: Any) -> VideoMAE:
@@ -273,5 +283,5 @@ def videomae_large(*, num_classes: int, frames: int = 16, **options: Any) -> Vid
 
 def videomae_huge(*, num_classes: int, frames: int = 16, **options: Any) -> VideoMAE:
     """ViT-H as VideoMAE has it, with patches of 16 pixels; `options` are those of `VideoMAE`."""
-    sizes = {"width": 1280, "depth": 32, "heads": 16}
-    return VideoMAE(num_classes=num_classes, frames=frames, **(sizes | options))
+    published: dict[str, Any] = {"width": 1280, "depth": 32, "heads": 16, "drop_path": 0.2}
+    return VideoMAE(num_classes=num_classes, frames=frames, **(published | options))

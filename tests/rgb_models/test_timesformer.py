@@ -144,7 +144,8 @@ def test_frames_and_sizes_are_checked() -> None:
 
 
 def test_classifier_is_replaced() -> None:
-    model = small()
+    model = small().double()
     model.reset_classifier(7)
     assert model.num_classes == 7
+    assert model.get_classifier().weight.dtype == torch.float64
     assert model.get_classifier().out_features == 7

@@ -23,7 +23,7 @@ from weights.checkpoint import load_exactly, rename
 pytest.importorskip("transformers")
 
 GOLDEN = Path(__file__).parent / "golden"
-# Table 8 of the paper, and its repository: million parameters and GFLOPs with 16 frames of 224 pixels.
+# The paper's comparison on Kinetics-400: million parameters and GFLOPs with 16 frames of 224 pixels.
 PUBLISHED = {"small": (22, 57), "base": (87, 180), "large": (305, 597), "huge": (633, 1192)}
 
 
@@ -147,8 +147,26 @@ def test_runs_block_by_block_at_any_length_and_size() -> None:
         torch.testing.assert_close(again.forward_tokens(x), tokens.reshape(1, 3, 4, 2, 48))
 
 
+def test_paths_are_dropped_clip_by_clip_in_training_only() -> None:
+    torch.manual_seed(0)
+    model = small(drop_path=0.5, depth=3)
+    x = named_input("paths", (6, 3, 4, 32, 32))
+    with torch.no_grad():
+        whole = model.eval().forward_tokens(x)
+        torch.testing.assert_close(model.forward_tokens(x), whole)
+        tokens, _ = model.embed(x)
+        tokens = model.train().blocks[0](tokens)  # nothing is dropped in the first block
+        torch.testing.assert_close(tokens, model.eval().blocks[0](model.embed(x)[0]))
+        block = model.blocks[2]
+        branch = block.attention(block.layernorm_before(tokens))
+        dropped = block.train().attention(block.layernorm_before(tokens))
+    shares = (dropped / branch).flatten(1)
+    assert sorted({round(share, 3) for share in shares.mean(dim=1).tolist()}) == [0.0, 2.0]
+    assert (shares.std(dim=1) < 1e-3).all()
+
+
 def test_channels_last_bf16_and_gradients() -> None:
-    model = small()
+    model = small(drop_path=0.0)
     x = named_input("memory", (2, 3, 4, 32, 32))
     plain = model(x)
     laid = model.to(memory_format=torch.channels_last_3d)(x.to(memory_format=torch.channels_last_3d))
@@ -178,7 +196,8 @@ def test_without_transformers_the_message_says_what_to_install(monkeypatch: pyte
 
 
 def test_classifier_is_replaced() -> None:
-    model = small()
+    model = small().double()
     model.reset_classifier(7)
     assert model.num_classes == 7
+    assert model.get_classifier().weight.dtype == torch.float64
     assert model.get_classifier().out_features == 7
