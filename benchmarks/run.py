@@ -49,6 +49,7 @@ def _plan(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
     plan = [
         ("start_up", []),
         ("decode", ["--clip", clip]),
+        ("frame_reading", ["--clips", str(args.clips)]),
         ("cache", []),
         ("blazepose", ["--clip", clip, *peer]),
         ("end_to_end", ["--clips", str(args.clips), *detector, *peer]),

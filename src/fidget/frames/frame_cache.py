@@ -13,6 +13,7 @@ import os
 import struct
 import threading
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import Literal
 
@@ -150,19 +151,11 @@ class FrameCache:
         """The distinct frames (K, H, W, 3) from their file, now marked as used; None if it is not whole."""
         try:
             with path.open("rb", buffering=0) as file:
-                head = file.read(_HEADER.size + 8 * (frames + 1))
-                if len(head) != _HEADER.size + 8 * (frames + 1):
-                    return None
-                if _HEADER.unpack_from(head) != (_MAGIC, frames, *hw):
-                    return None
-                offsets = np.frombuffer(head, np.int64, offset=_HEADER.size)
-                pictures = np.empty((len(wanted), *hw, 3), np.uint8)
-                for row, number in enumerate(wanted.tolist()):
-                    begin, end = int(offsets[number]), int(offsets[number + 1])
-                    file.seek(begin)
-                    if not self.form.decode(file.read(max(end - begin, 0)), pictures[row]):
-                        return None
-            os.utime(path)
+                pictures = _pictures(file, self.form, frames, hw, wanted)
+            if pictures is None:
+                path.unlink(missing_ok=True)
+            else:
+                os.utime(path)
         except OSError:  # not there, or another process needed the room
             return None
         return pictures
@@ -187,6 +180,26 @@ class FrameCache:
             except OSError as error:
                 self._problem = f"{self.directory}: {error.strerror or error}"
         return pictures
+
+
+def _pictures(
+    file: RawIOBase, form: CacheForm, frames: int, hw: tuple[int, int], wanted: NDArray[np.int64]
+) -> FramesRgb | None:
+    """(K, H, W, 3) out of a file as `_file` makes it; None if it is none."""
+    head = file.read(_HEADER.size + 8 * (frames + 1)) or b""
+    if len(head) != _HEADER.size + 8 * (frames + 1) or _HEADER.unpack_from(head) != (_MAGIC, frames, *hw):
+        return None
+    offsets = np.frombuffer(head, "<i8", offset=_HEADER.size)
+    size = file.seek(0, os.SEEK_END)
+    pictures = np.empty((len(wanted), *hw, 3), np.uint8)
+    for row, number in enumerate(wanted.tolist()):
+        begin, end = int(offsets[number]), int(offsets[number + 1])
+        if not len(head) <= begin <= end <= size:
+            return None
+        file.seek(begin)
+        if not form.decode(file.read(end - begin) or b"", pictures[row]):
+            return None
+    return pictures
 
 
 def _file(hw: tuple[int, int], encoded: list[bytes]) -> bytes:

@@ -170,7 +170,9 @@ def _load(file: Path) -> dict[bytes, VideoEntry]:
             plan=row["plan"],
             stored_hw=(row["stored_height"], row["stored_width"]),
             orientation=turn,
-            **{name: arrays[number] for name, arrays in lists.items()},
+            time_us=lists["time_us"][number],
+            packet_pts=lists["packet_pts"][number],
+            key_packets=lists["key_packets"][number],
         )
     return entries
 

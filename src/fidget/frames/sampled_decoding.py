@@ -9,7 +9,7 @@ Axis letters: K frames asked for, H height, W width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +156,7 @@ class _SeekMissedError(Exception):
 
 def _by_seeking(
     entry: VideoEntry, wanted: NDArray[np.int64], hw: tuple[int, int], place: Place, threads: int
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     import av
 
     converter = UprightRgb(hw, entry.orientation)
@@ -228,7 +228,7 @@ def _packets(
 
 def _by_counting(
     entry: VideoEntry, wanted: NDArray[np.int64], hw: tuple[int, int], place: Place, threads: int
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """All frames decoded up to the last one wanted."""
     import av
 
@@ -250,7 +250,7 @@ def _by_counting(
 
 def _as_extracted(
     entry: VideoEntry, wanted: NDArray[np.int64], hw: tuple[int, int], place: Place, threads: int
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """From the reader of extraction, which passes over damage as it did when the frames were counted."""
     import cv2
 

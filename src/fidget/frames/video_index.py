@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidget.frames.upright_rgb import UprightRgb
-from fidget.frames.video_entry import VideoEntry
+from fidget.frames.video_entry import Plan, VideoEntry
 from pose_extract.open_video import UnreadableVideoError, checked_size, choose_stream, open_container
 from pose_extract.upright import Orientation, display_matrix
 from pose_extract.video import VideoFrames
@@ -72,7 +72,7 @@ def _as_extracted(path: Path) -> VideoEntry:
         flip_columns=(info.rotation_deg in (180, 270)) != info.mirrored,
     )
     stored_hw = (info.width, info.height) if orientation.transpose else (info.height, info.width)
-    plan = "all" if problem else "count"
+    plan: Plan = "all" if problem else "count"
     return VideoEntry(
         path, problem=problem, plan=plan, stored_hw=stored_hw, orientation=orientation, time_us=time_us
     )
