@@ -3,8 +3,8 @@
 Duan et al.: Revisiting Skeleton-based Action Recognition, CVPR 2022, section 3.4. The RGB path is slow and
 wide, the pose path has four times its frames and half its channels. Before the last two stages of each,
 features of the other are appended: the pose path's through a convolution that strides over time, the RGB
-path's through a transposed one. Each path has its own head; probabilities are averaged. Equal to MMAction2's and PYSKL's
-`RGBPoseConv3D` with `RGBPoseHead`. Axis letters: N C T H W; T frames of pictures, 4 T of heatmaps.
+path's through a transposed one. Each path has its own head; probabilities are averaged. Equal to MMAction2's
+and PYSKL's `RGBPoseConv3D` with `RGBPoseHead`. Axis letters: N C T H W; T frames of pictures, 4 T of heatmaps.
 """
 
 from __future__ import annotations
@@ -254,8 +254,8 @@ class RgbPoseConv3d(nn.Module):
         )
         if not fit:
             raise ValueError(
-                f"expected frames (N, 3, T, H, W) and volumes (N, {self.in_channels}, {SPEED} T, H / 4, W / 4)"
-                f", got {tuple(frames.shape)} and {tuple(volumes.shape)}"
+                f"expected frames (N, 3, T, H, W), volumes (N, {self.in_channels}, {SPEED} T, H / 4, W / 4), "
+                f"got {tuple(frames.shape)} and {tuple(volumes.shape)}"
             )
 
 
