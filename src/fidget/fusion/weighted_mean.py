@@ -72,7 +72,7 @@ def choose_weights(
     """The weights of a grid on the simplex that are best on validation clips.
 
     The grid has multiples of 1/k, k at most 20 and as large as 1,000 points allow (20 for two and three
-    files, 15 for four), and equal weights. Of equally good weights those nearest to equal ones are taken.
+    files, 16 for four), and equal weights. Of equally good weights those nearest to equal ones are taken.
 
     Args:
         files: joined by `aligned`, with a label for every clip.
