@@ -55,9 +55,9 @@ def test_weights_are_chosen_and_kept_and_applied(here, capsys) -> None:
 
 
 def test_it_is_compared_with_each_file_alone_and_with_equal_weights(here, capsys) -> None:
-    assert _fuse(*TWO, *SEEN, *FAST) == 0
+    assert _fuse(*TWO, *SEEN, "--mean", "log", *FAST) == 0
     out = capsys.readouterr().out
-    for name in (*TWO, "equal weights, mean of probabilities"):
+    for name in (*TWO, "equal weights, mean of logarithms"):
         assert f"  against {name}\n" in out
     block = out.split("against rgb_test.parquet")[1].split("against")[0]
     words = [line.split()[0] for line in block.strip().splitlines()]
