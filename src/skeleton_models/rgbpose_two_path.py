@@ -4,7 +4,7 @@ Duan et al.: Revisiting Skeleton-based Action Recognition, CVPR 2022, section 3.
 wide, the pose path has four times its frames and half its channels. Before the last two stages of each,
 features of the other are appended: the pose path's through a convolution that strides over time, the RGB
 path's through a transposed one. Each path has its own head; probabilities are averaged. Equal to MMAction2's
-and PYSKL's `RGBPoseConv3D` with `RGBPoseHead`. Axis letters: N C T H W; T frames of pictures, 4 T of heatmaps.
+and PYSKL's `RGBPoseConv3D` with `RGBPoseHead`. Axis letters: N C T H W; T pictures, 4 T frames of heatmaps.
 """
 
 from __future__ import annotations
