@@ -118,5 +118,6 @@ def _write_scores(run: Run, clip_set: ClipSet, probabilities: NDArray[np.float32
         recipe_hash=recipe_hash(run.recipe),
         cache_hash=run.clips.cache_hash,
         seed=run.recipe.train.seed,
+        split=clip_set.name,
     )
     write_scores(run.directory.scores(clip_set.name), scores)

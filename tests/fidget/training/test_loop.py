@@ -70,6 +70,7 @@ def test_a_run_leaves_what_it_promises(cache, tmp_path) -> None:
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert not {"train_s", "clips_per_s"} & rows[0].keys()  # wall clock has its own file
     scores = read_scores(tmp_path / "run" / "scores" / "test.parquet")
+    assert scores.split == "test"
     assert scores.clip_ids == protocol_of().splits["test"].clip_ids
     assert scores.labels.tolist() == [0, 1, 2]
     assert summary["test"]["top1"] == (scores.scores.argmax(1) == scores.labels).mean()
