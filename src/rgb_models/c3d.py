@@ -17,6 +17,7 @@ from torch.nn import functional
 from rgb_models.linear_head import LinearHead
 from rgb_models.model import check_frames
 from rgb_models.preprocessing import Preprocessing
+from rgb_models.volume_convolution import VolumeConv
 from weights.architectures import NameRules
 
 PUBLISHED_NAMES: dict[str, NameRules] = {
@@ -72,7 +73,7 @@ class C3D(LinearHead):
         self.convolutions = nn.ModuleDict()
         width = 3
         for name, multiple in _WIDTHS.items():
-            conv = nn.Conv3d(width, multiple * base_channels, 3, padding=1)
+            conv = VolumeConv(width, multiple * base_channels, 3)
             nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
             assert conv.bias is not None
             nn.init.zeros_(conv.bias)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rgb_models.resnet2d import TORCHVISION_NAMES
+from rgb_models.volume_convolution import convolve_volume
 from weights.architectures import NameRules
 from weights.checkpoint import rename
 
@@ -54,8 +55,7 @@ def convolve(x: Tensor, weight: Tensor, stride: Stride = (1, 1)) -> Tensor:
         columns = x.flatten(2, 3).permute(0, 3, 1, 2)  # (N, C, T, H * W)
         y = functional.conv2d(columns, weight.squeeze(-1), None, (step, 1), (k_t // 2, 0))
         return torch.unflatten(y.permute(0, 2, 3, 1).contiguous(), 2, x.shape[2:4])
-    padding = (k_t // 2, k_h // 2, k_w // 2)
-    volume = functional.conv3d(x.permute(0, 4, 1, 2, 3), weight, None, (step, step_hw, step_hw), padding)
+    volume = convolve_volume(x.permute(0, 4, 1, 2, 3), weight, None, (step, step_hw, step_hw))
     return volume.permute(0, 2, 3, 4, 1).contiguous()
 
 
