@@ -5,8 +5,8 @@
 Each domain's clip of 60 frames is drawn whole, a turn each in every round; figures are frames a second of
 processor time on one thread (neighbours on the machine move it little) at the median round. "With the clip's
 beginning" counts what is done once a clip as well: body, look and scenery. The promise is 200 frames a second
-of 224 x 224 pixels on one core; the domains' pictures of 224 rows are larger, and it is asked of them. The last
-rows write H.264 files, wall time, one process with the encoder's two threads. All clips are simulated.
+of 224 x 224 pixels on one core; the domains' pictures of 224 rows are larger, and it is asked of them. The
+last rows write H.264 files, wall time, one process with the encoder's two threads. All clips are simulated.
 """
 
 from __future__ import annotations

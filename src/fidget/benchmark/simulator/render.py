@@ -133,7 +133,10 @@ class RenderedClip:
                 f"clip {self.clip_id!r}: expected a frame within 0..{self.frames - 1}, got {frame}"
             )
         stage = self._stage
-        kernel.lay_background(self._picture, stage.scenery, *(float(at) for at in stage.looking[frame]))
+        if stage.scenery.shape == self._picture.shape:  # a camera that stands still
+            np.copyto(self._picture, stage.scenery)
+        else:
+            kernel.lay_background(self._picture, stage.scenery, *(float(at) for at in stage.looking[frame]))
         kernel.draw(
             self._picture,
             self._depth,

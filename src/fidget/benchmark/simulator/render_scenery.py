@@ -88,7 +88,8 @@ def _laboratory(
     if draw < 0.3:
         folds = picture.shape[1]
         shade = 1 + 0.05 * np.sin(np.arange(folds) * 2 * np.pi / room.uniform(9, 16))
-        picture[:] = np.clip(picture * shade[None, :, None], 0, 255)
+        wall_only = picture[: int(np.clip(floor_row, 0, len(picture)))]
+        wall_only[:] = np.clip(wall_only * shade[None, :, None], 0, 255)
     elif draw < 0.5:
         _box(picture, room.uniform(0, 0.7), 0, room.uniform(0.1, 0.3), 0.7, _darker(wall, 0.88))
     return 0.8
