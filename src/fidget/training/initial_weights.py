@@ -5,6 +5,7 @@ Nothing is downloaded here: a weight that is not on this machine is an error tha
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rgb_models.model import RgbModel
 from rgb_models.zoo import conversion, published_names
 from weights.checkpoint import load_exactly, read_checkpoint, rename
 from weights.fetch import find_weight
-from weights.manifest import load_manifest, nearest
+from weights.manifest import load_manifest
 
 OF_PICTURES = "pictures"
 
@@ -93,11 +94,16 @@ def initial_file(name: str, weights: Path | str) -> Path:
     if str(weights) in rows:
         return find_weight(str(weights))
     for_frames = [row for row, weight in rows.items() if {"rgb", "videomae"} & set(weight.groups)]
-    published = ", ".join(PUBLISHED_WEIGHTS.get(name, ())) or "none"
+    close = difflib.get_close_matches(str(weights), for_frames, n=1, cutoff=0.7)
+    hint = f"did you mean {close[0]!r}? " if close else ""
     raise ValueError(
-        f"expected a checkpoint file or the name of a weight, got {weights}: there is no such file, and no "
-        f"such weight, {nearest(str(weights), for_frames)}; published for {name}: {published}"
+        f"expected a checkpoint file or the name of a weight, got {weights}, which is neither; {hint}"
+        f"published for {name}: {_published(name)}"
     )
+
+
+def _published(name: str) -> str:
+    return ", ".join(PUBLISHED_WEIGHTS.get(name, ())) or "none"
 
 
 def _is_of_pictures(stored: Mapping[str, Tensor]) -> bool:
@@ -110,10 +116,9 @@ def _is_of_pictures(stored: Mapping[str, Tensor]) -> bool:
 def _load_pictures(model: RgbModel, name: str, stored: Mapping[str, Tensor]) -> str:
     load = getattr(model, "load_pictures", None)
     if load is None:
-        published = ", ".join(PUBLISHED_WEIGHTS.get(name, ())) or "none"
         raise ValueError(
             f"these are weights of a network over pictures, and {name} begins from none; "
-            f"published for it: {published}"
+            f"published for it: {_published(name)}"
         )
     load(stored)
     return f"{OF_PICTURES}; the classifier is fresh"

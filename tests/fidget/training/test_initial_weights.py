@@ -227,10 +227,13 @@ def test_a_name_that_is_neither_a_file_nor_a_weight(tmp_path: Path) -> None:
     with pytest.raises(ValueError) as caught:
         load_initial(tsn(), "tsn_r50", "resnet50_imagnet")
     assert str(caught.value) == (
-        "expected a checkpoint file or the name of a weight, got resnet50_imagnet: there is no such file, "
-        "and no such weight, did you mean 'resnet50_imagenet'?; published for tsn_r50: tsn_kinetics400, "
-        "resnet50_imagenet"
+        "expected a checkpoint file or the name of a weight, got resnet50_imagnet, which is neither; "
+        "did you mean 'resnet50_imagenet'? published for tsn_r50: tsn_kinetics400, resnet50_imagenet"
     )
+    with pytest.raises(
+        ValueError, match=r"got nothing\.pth, which is neither; published for tsn_r50: tsn_kin"
+    ):
+        load_initial(tsn(), "tsn_r50", "nothing.pth")
     broken = tmp_path / "broken.pth"
     broken.write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match=r"broken\.pth: not a checkpoint of tensors"):
