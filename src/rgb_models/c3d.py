@@ -18,7 +18,7 @@ from rgb_models.linear_head import LinearHead
 from rgb_models.model import check_frames
 from rgb_models.preprocessing import Preprocessing
 from rgb_models.volume_convolution import VolumeConv
-from weights.architectures import NameRules
+from weights.architectures import NameRules, check_count
 
 PUBLISHED_NAMES: dict[str, NameRules] = {
     "mmaction2": [
@@ -45,7 +45,7 @@ class C3D(LinearHead):
         dropout: after the first hidden layer, and before the last layer.
 
     Raises:
-        ValueError: too few frames or too small ones.
+        ValueError: too few frames or too small ones, or a width below 1.
     """
 
     preprocessing: ClassVar[Preprocessing] = Preprocessing(
@@ -68,6 +68,8 @@ class C3D(LinearHead):
                 f"C3D halves time and space four times: it needs {_SMALLEST} frames of {_SMALLEST} pixels or "
                 f"more, got {frames} frames of {size}"
             )
+        check_count("C3D", "base_channels", base_channels)
+        check_count("C3D", "hidden", hidden)
         self.frames = frames
         self.size = size
         self.convolutions = nn.ModuleDict()

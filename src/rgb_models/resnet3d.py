@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from rgb_models.resnet2d import TORCHVISION_NAMES
 from rgb_models.volume_convolution import convolve_volume
-from weights.architectures import NameRules
+from weights.architectures import NameRules, check_count
 from weights.checkpoint import rename
 
 EXPANSION = 4  # a block's output channels per inner channel
@@ -159,7 +159,7 @@ class ResNet3d(nn.Module):
         zero_residual: whether fresh blocks are the identity.
 
     Raises:
-        ValueError: not one to four stages, or a stage without a block.
+        ValueError: not one to four stages, a stage without a block, or no channels.
     """
 
     def __init__(
@@ -176,6 +176,7 @@ class ResNet3d(nn.Module):
         if not 1 <= len(temporal) <= 4 or not all(temporal):
             depths = [len(flags) for flags in temporal]
             raise ValueError(f"expected one to four stages of at least one block, got blocks {depths}")
+        check_count("ResNet3d", "base_channels", base_channels)
         self.conv1 = ConvNorm(3, base_channels, (stem_frames, 7, 7), (stem_stride, 2))
         self.pool_stride = pool_stride
         stages = []

@@ -70,7 +70,7 @@ class SlowFast(LinearHead):
         self.alpha, lateral_frames = _SETTINGS[sampling]
         if frames % self.alpha:
             raise ValueError(f"SlowFast {sampling}: frames must be a multiple of {self.alpha}, got {frames}")
-        if base_channels % BETA_INVERSE:
+        if base_channels < 1 or base_channels % BETA_INVERSE:
             raise ValueError(
                 f"SlowFast: base_channels must be a multiple of {BETA_INVERSE}, got {base_channels}"
             )

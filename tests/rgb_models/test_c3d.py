@@ -29,9 +29,11 @@ def test_as_any_clip_network() -> None:
     clip_checks.check_clip_network(model, 33, 33)
 
 
-def test_size_is_fixed() -> None:
+def test_bad_arguments() -> None:
     model = C3D(num_classes=2, frames=16, size=32, base_channels=2, hidden=4)
     with pytest.raises(ValueError, match="expected frames of 32 x 32 pixels, got 32 x 48; build it"):
         model(torch.rand(1, 3, 16, 32, 48))
     with pytest.raises(ValueError, match="needs 16 frames of 16 pixels or more, got 8 frames of 112"):
         c3d(num_classes=2, frames=8)
+    with pytest.raises(ValueError, match="C3D: hidden must be a whole number of at least 1, got 0"):
+        c3d(num_classes=2, hidden=0)

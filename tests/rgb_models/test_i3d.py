@@ -36,9 +36,11 @@ def test_short_clips(frames: int) -> None:
     assert small(frames=frames).eval()(torch.rand(1, 3, frames, 32, 32)).shape == (1, 5)
 
 
-def test_too_few_frames() -> None:
+def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="needs 5 frames or more, got 4"):
         i3d_r50(num_classes=2, frames=4)
+    with pytest.raises(ValueError, match="base_channels must be a whole number of at least 1, got 0"):
+        i3d_r50(num_classes=2, base_channels=0)
 
 
 def test_starts_from_a_network_over_pictures() -> None:

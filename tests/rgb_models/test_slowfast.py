@@ -55,8 +55,9 @@ def test_slow_pathway_sees_every_eighth_frame() -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="4x16: frames must be a multiple of 8, got 12"):
         slowfast_r50(num_classes=2, frames=12)
-    with pytest.raises(ValueError, match="base_channels must be a multiple of 8, got 12"):
-        SlowFast(num_classes=2, base_channels=12)
+    for width in (0, 12):
+        with pytest.raises(ValueError, match=f"base_channels must be a multiple of 8, got {width}"):
+            SlowFast(num_classes=2, base_channels=width)
     for depths in ((), (1, 0), (1, 1, 1, 1, 1)):
         with pytest.raises(ValueError, match="one to four stages of at least one block, got blocks"):
             SlowFast(num_classes=2, depths=depths)
