@@ -66,6 +66,11 @@ class DetectionLoss(nn.Module):
         ValueError: a range too many or too few.
     """
 
+    strides: Tensor
+    ranges: Tensor
+    group_of: Tensor
+    normaliser: Tensor
+
     def __init__(
         self,
         num_classes: int,
@@ -127,7 +132,7 @@ class DetectionLoss(nn.Module):
         offsets, wanted = self._pairs(output, targets, positive, actions)
         if self.overlap_power:
             named = positive[..., None] & (actions > 0)  # (N, P, A)
-            iou = overlap(offsets, wanted) ** self.overlap_power
+            iou = overlap(offsets, wanted).clamp(min=_LEAST) ** self.overlap_power
             if output.offsets.ndim == 3:  # one pair a point: all of its actions share it
                 iou = iou.repeat_interleave(named.sum(-1)[positive])
             scores = scores.masked_scatter(named, scores[named] * iou)
