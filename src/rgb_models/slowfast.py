@@ -84,7 +84,8 @@ class SlowFast(LinearHead):
         )
         self.fast = ResNet3d([[True] * depth for depth in depths], narrow, stem_frames=5)
         self.laterals = nn.ModuleList(
-            TimeConv(width, 2 * width, (lateral_frames, 1, 1), (self.alpha, 1)) for width in fast_widths[: len(depths)]
+            TimeConv(width, 2 * width, (lateral_frames, 1, 1), (self.alpha, 1))
+            for width in fast_widths[: len(depths)]
         )
         self.build_head(self.fast.num_features + self.slow.num_features, num_classes, dropout)
 
