@@ -7,13 +7,11 @@ facebookresearch/TimeSformer a5ef29a (`VisionTransformer` of vit.py), and open-m
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from tests.rgb_models.golden_entries import entries, output
 from tests.skeleton_models.named_weights import named_input, named_weights
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from rgb_models.timesformer import PUBLISHED_NAMES, TimeSformer, fit_embeddings, timesformer_base
@@ -21,7 +19,6 @@ from weights.checkpoint import load_exactly, rename
 
 pytest.importorskip("transformers")
 
-GOLDEN = Path(__file__).parent / "golden"
 TOOLBOXES = {"timesformer": "timesformer", "mmaction2": "timesformer_mmaction2"}
 
 
@@ -31,24 +28,13 @@ def small(**options) -> TimeSformer:
     )
 
 
-def entries(golden: str, key: str = "entries", device: str = "cpu") -> dict[str, Tensor]:
-    with np.load(GOLDEN / f"{golden}.npz") as file:
-        rows = [line.split(" ") for line in str(file[key]).split("\n")]
-    return {
-        name: torch.zeros([int(axis) for axis in shape.split(",") if axis], device=device)
-        for name, shape in rows
-    }
-
-
 @pytest.mark.parametrize("toolbox", TOOLBOXES)
 def test_equals_the_original(toolbox: str) -> None:
     model = small()
     load_exactly(model, rename(named_weights(entries(TOOLBOXES[toolbox])), PUBLISHED_NAMES[toolbox]))
     with torch.no_grad():
         got = model.eval()(named_input("timesformer", (2, 3, 3, 48, 48)))
-    with np.load(GOLDEN / f"{TOOLBOXES[toolbox]}.npz") as file:
-        expected = torch.from_numpy(file["output"])
-    torch.testing.assert_close(got, expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(got, output(TOOLBOXES[toolbox]), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("toolbox", TOOLBOXES)

@@ -7,11 +7,11 @@ open-mmlab/mmaction2 4d6c934 (`VisionTransformer` of vit_mae.py with `TimeSforme
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.rgb_models.golden_entries import entries, output
 from tests.skeleton_models.named_weights import named_input, named_weights
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,22 +22,12 @@ from weights.checkpoint import load_exactly, rename
 
 pytest.importorskip("transformers")
 
-GOLDEN = Path(__file__).parent / "golden"
 # The paper's comparison on Kinetics-400: million parameters and GFLOPs with 16 frames of 224 pixels.
 PUBLISHED = {"small": (22, 57), "base": (87, 180), "large": (305, 597), "huge": (633, 1192)}
 
 
 def small(**options) -> VideoMAE:
     return VideoMAE(num_classes=5, **({"frames": 4, "width": 48, "depth": 2, "heads": 3} | options))
-
-
-def entries(golden: str, key: str = "entries", device: str = "cpu") -> dict[str, Tensor]:
-    with np.load(GOLDEN / f"{golden}.npz") as file:
-        rows = [line.split(" ") for line in str(file[key]).split("\n")]
-    return {
-        name: torch.zeros([int(axis) for axis in shape.split(",") if axis], device=device)
-        for name, shape in rows
-    }
 
 
 def load(model: VideoMAE, state: dict[str, Tensor], toolbox: str) -> None:
@@ -56,9 +46,7 @@ def test_equals_the_original(toolbox: str, golden: str, shape: tuple[int, ...], 
     load(model, named_weights(entries(golden)), toolbox)
     with torch.no_grad():
         got = model.eval()(named_input(golden, shape))
-    with np.load(GOLDEN / f"{golden}.npz") as file:
-        expected = torch.from_numpy(file["output"])
-    torch.testing.assert_close(got, expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(got, output(golden), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", PUBLISHED)
