@@ -141,6 +141,16 @@ def test_weights_by_class_find_who_knows_what() -> None:
     assert _loss(rule(probabilities), labels) < _loss(equal(probabilities), labels) - 0.02
 
 
+def test_weights_by_class_follow_the_order_of_the_files() -> None:
+    files = make_files(120, 15, 3)
+    straight = fit_class_weights(files, np.random.default_rng(0))
+    turned = fit_class_weights(files[::-1], np.random.default_rng(0))
+    assert turned.strength == straight.strength
+    np.testing.assert_allclose(turned.weights[::-1], straight.weights, atol=1e-3)
+    test = stacked(make_files(30, 16, 3))
+    np.testing.assert_allclose(turned(test[::-1]), straight(test), atol=1e-3)
+
+
 def test_a_strong_regulariser_is_the_equal_log_mean() -> None:
     files = make_files(50, 7)
     rule = fit_class_weights(files, np.random.default_rng(0), [math.inf])
