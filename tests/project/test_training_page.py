@@ -13,7 +13,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from fidget.cli.main import build_parser
-from fidget.training.recipe import GraphTable, HeatmapTable, Recipe, parse_recipe
+from fidget.training.recipe import (
+    FrameAugmentTable,
+    FramesTable,
+    GraphTable,
+    HeatmapTable,
+    Recipe,
+    parse_recipe,
+)
 from fidget.training.recipe_files import shipped_recipes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
@@ -23,14 +30,16 @@ KEYS = PAGE.split("## Every key of a recipe\n")[1]
 def tables() -> dict[str, type[BaseModel]]:
     """Heading -> the table of a recipe below it."""
     found = {
-        f"[{name}]": field.annotation
+        f"`[{name}]`": field.annotation
         for name, field in Recipe.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
-    found['[input]` with `form = "graph"'] = GraphTable
-    found['[input]` with `form = "heatmap"'] = HeatmapTable
+    found['`[input]` with `form = "graph"`'] = GraphTable
+    found['`[input]` with `form = "heatmap"`'] = HeatmapTable
+    found['`[input]` with `form = "frames"`'] = FramesTable
+    found["`[augment]` of frames"] = FrameAugmentTable
     crop: typing.Any = HeatmapTable.model_fields["crop"].annotation
-    return found | {"[input.crop]": crop}
+    return found | {"`[input.crop]`": crop}
 
 
 def default(field: FieldInfo) -> str:
@@ -42,7 +51,13 @@ def default(field: FieldInfo) -> str:
         return "none"
     if isinstance(value, BaseModel):
         return "table"
-    return f"`{json.dumps(round(value, 4) if isinstance(value, float) else value)}`"
+    return f"`{json.dumps(rounded(value))}`"
+
+
+def rounded(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [rounded(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def rows_below(heading: str) -> dict[str, str]:
@@ -54,7 +69,7 @@ def rows_below(heading: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", tables())
 def test_every_key_is_there_with_its_default(name: str) -> None:
     fields = tables()[name].model_fields
-    assert rows_below(f"`{name}`") == {key: default(field) for key, field in fields.items()}
+    assert rows_below(name) == {key: default(field) for key, field in fields.items()}
 
 
 def test_every_table_is_there() -> None:

@@ -39,7 +39,7 @@ def train(
     protocol: Protocol,
     directory: Path,
     machines: Machines | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     say: Callable[[str], None] = print,
     live: TextIO | None = None,
 ) -> dict[str, Any]:
@@ -51,7 +51,8 @@ def train(
         protocol: labels and splits.
         directory: of the run; made, or resumed if this run lies there.
         machines: where to train; one process on the best device if None.
-        checkpoint: pretrained weights to begin with, or None.
+        checkpoint: pretrained weights to begin with, or None; for a network over frames a file or the name of
+            a published weight.
         say: takes a line of progress, in the first process.
         live: where progress within an epoch goes: a live line on a terminal, else a line now and then.
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +13,8 @@ from fidget.training.recipe import Recipe
 from fidget.training.run_directory import whole_checkpoint
 from poses.layout import Layout
 from protocols.label_tree import LabelTree
+from protocols.label_vectors import read_label_vectors
+from protocols.name_vectors import vectors_of_names
 from rgb_models import zoo as rgb_zoo
 from rgb_models.model import RgbModel
 from rgb_models.resnet2d import FrameResNet
@@ -98,6 +98,8 @@ def make_network(
     check_input(recipe)
     if layout is None:
         frames = recipe.input.frames or rgb_zoo.preprocessing(name).frames
+        if recipe.input.size and "size" in rgb_zoo.model_options(name):
+            options.setdefault("size", recipe.input.size)
         model = rgb_zoo.create_model(name, num_classes=outputs, frames=frames, **options)
     else:
         model = create_model(name, num_classes=outputs, layout=layout, in_channels=in_channels, **options)
@@ -128,7 +130,7 @@ def to_channels_last(network: nn.Module) -> None:
                 parameter.data = parameter.data.contiguous(memory_format=orders[parameter.ndim])
 
 
-def load_pretrained(model: SkeletonModel | RgbModel, name: str, file: Path | str) -> str:
+def load_pretrained(model: SkeletonModel, name: str, file: Path | str) -> str:
     """Weights of a checkpoint into a model, ours or a public toolbox's; returns whose names it had.
 
     A classifier of another number of classes is left out, and the model keeps its fresh one; everything else
@@ -143,8 +145,7 @@ def load_pretrained(model: SkeletonModel | RgbModel, name: str, file: Path | str
         stored = {key[6:]: tensor for key, tensor in stored.items() if key.startswith("model.")}
     own = model.state_dict()
     candidates = {"fidget": stored}
-    published = rgb_zoo.published_names if isinstance(model, RgbModel) else published_names
-    for toolbox, rules in published(name).items():
+    for toolbox, rules in published_names(name).items():
         candidates[toolbox] = rename(stored, rules)
     toolbox = max(candidates, key=lambda key: len(candidates[key].keys() & own.keys()))
     state = candidates[toolbox]
@@ -156,33 +157,27 @@ def load_pretrained(model: SkeletonModel | RgbModel, name: str, file: Path | str
     return toolbox
 
 
-def read_label_embeddings(file: Path | str, actions: Sequence[str]) -> Tensor:
-    """(A, E) vectors of the actions, in their order.
+def read_label_embeddings(file: Path | str, tree: LabelTree) -> Tensor:
+    """(A, E) vectors of a tree's actions, in their order.
 
     Args:
-        file: an .npz with `actions` and `vectors`, or an .npy with a row for each action in the tree's order,
-            as MANet's authors give theirs.
-        actions: names, A of them.
+        file: an .npz with `actions` and `vectors`; an .npy with a row for each action in the tree's order, as
+            MANet's authors give theirs; or `names` for vectors of the words in the actions' names.
+        tree: the actions.
 
     Raises:
-        ValueError: an array is missing or of another shape, or an action has no vector; names the actions.
-        OSError: the file cannot be read.
+        ValueError: no such file, an array is missing or of another shape, or an action has no vector.
     """
-    stored = np.load(file, allow_pickle=False)
-    if isinstance(stored, np.ndarray):
-        if stored.ndim != 2 or len(stored) != len(actions):
-            raise ValueError(
-                f"{file}: expected vectors ({len(actions)}, width), a row for each action, got {stored.shape}"
-            )
-        return torch.from_numpy(stored.astype(np.float32))
-    with stored:
-        if not {"actions", "vectors"} <= set(stored.files):
-            raise ValueError(f"{file}: expected arrays 'actions' and 'vectors', got {sorted(stored.files)}")
-        names, vectors = [str(name) for name in stored["actions"]], stored["vectors"]
-    if vectors.ndim != 2 or len(vectors) != len(names):
-        raise ValueError(f"{file}: expected vectors ({len(names)}, width), got {vectors.shape}")
-    row = {name: number for number, name in enumerate(names)}
-    lacking = [action for action in actions if action not in row]
+    if str(file) == "names":
+        return torch.from_numpy(vectors_of_names(tree).vectors)
+    if not Path(file).is_file():
+        raise ValueError(
+            f"loss.label_embedding: no file {str(file)!r}; give the labels' vectors with --set "
+            "loss.label_embedding=FILE (.npz or .npy), or names for vectors of the words in their names"
+        )
+    read = read_label_vectors(file, tree.actions)
+    row = {name: number for number, name in enumerate(read.actions)}
+    lacking = [action for action in tree.actions if action not in row]
     if lacking:
         raise ValueError(f"{file}: no vector for {len(lacking)} actions: {', '.join(lacking[:5])}")
-    return torch.from_numpy(vectors[[row[action] for action in actions]].astype(np.float32))
+    return torch.from_numpy(read.vectors[[row[action] for action in tree.actions]])

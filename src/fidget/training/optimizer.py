@@ -11,7 +11,6 @@ from torch import nn
 from fidget.training.recipe_tables import TrainTable
 
 _BLOCK = re.compile(r"(?:^|\.)(?:layers?|blocks?)\.(\d+)\.")
-_EMBEDDING = re.compile(r"[._]embed|cls_token|class_token")  # "embed." at the begin is of labels
 Rate = float
 
 
@@ -90,14 +89,14 @@ def _rates(
 
 
 def _depths(names: Sequence[str]) -> dict[str, int]:
-    """How many layers lie below each parameter's: 0 for embeddings, then the blocks, then all that follows.
+    """Layers below each parameter: none for what comes before the blocks, then they count, then the rest.
 
     As BEiT's layer-wise decay counts (Bao et al., ICLR 2022), which VideoMAE's fine-tuning takes.
     """
-    blocks = {name: int(found[1]) for name in names if (found := _BLOCK.search(name))}
-    if not blocks:
-        raise ValueError("train.layer_decay is for networks of numbered blocks, which this one has not")
-    top = max(blocks.values()) + 2
-    return {
-        name: blocks[name] + 1 if name in blocks else 0 if _EMBEDDING.search(name) else top for name in names
-    }
+    found = {name: match for name in names if (match := _BLOCK.search(name))}
+    if len({name[: match.start(1)] for name, match in found.items()}) != 1:
+        raise ValueError("train.layer_decay is for networks of one row of numbered blocks; this is none")
+    first = next(place for place, name in enumerate(names) if name in found)
+    top = max(int(match[1]) for match in found.values()) + 2
+    depths = {name: int(match[1]) + 1 for name, match in found.items()}
+    return {name: depths.get(name, 0 if place < first else top) for place, name in enumerate(names)}

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from fidget.training.recipe_files import shipped_recipes
 from fidget.training.recipe_inputs import (
@@ -36,6 +36,7 @@ from fidget.training.recipe_tables import (
     Table,
     TrainTable,
 )
+from rgb_models.frame_augment import FrameAugment
 
 __all__ = [
     "AugmentTable", "DataTable", "EvalTable", "FrameAugmentTable", "FrameRecipe", "FramesTable", "GraphTable",
@@ -64,6 +65,12 @@ class FrameRecipe(Recipe):
 
     input: FramesTable
     augment: FrameAugmentTable = FrameAugmentTable()
+
+    @field_validator("augment")
+    @classmethod
+    def _in_range(cls, table: Table) -> Table:
+        FrameAugment(**table.model_dump())  # it checks itself
+        return table
 
 
 _NOT_HASHED = (

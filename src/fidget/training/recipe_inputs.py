@@ -68,6 +68,7 @@ class FramesTable(Table):
     size: int = Field(default=0, ge=0)  # height and width, pixels; 0: as the network was published
     test_size: int = Field(default=0, ge=0)  # in evaluation; 0: size
     resize_short: int = Field(default=0, ge=0)  # short side that a central crop is taken of; 0: as published
+    short_side: int = Field(default=0, ge=0)  # pixels that frames are scaled down to as they are read
     test_crops: Literal[1, 3] = 1  # 1: the centre; 3: along the longer side
     mean: list[float] = Field(default_factory=list)  # of pixel values 0..255, red first; empty: as published
     std: list[float] = Field(default_factory=list)  # likewise

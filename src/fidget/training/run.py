@@ -17,6 +17,7 @@ from fidget.training.builders import InputBuilder, build_input
 from fidget.training.data import ClipSet, ClipSource, PoseClips, check_clips, few
 from fidget.training.ema import AveragedWeights
 from fidget.training.environment import describe_environment
+from fidget.training.initial_weights import load_initial
 from fidget.training.losses import ActionLoss
 from fidget.training.network import (
     ActionNetwork,
@@ -34,6 +35,7 @@ from poses.cache_lock import DirectoryLock
 from poses.layout import Layout
 from protocols.mirror_labels import one_sided_actions
 from protocols.protocol import Protocol
+from rgb_models.model import RgbModel
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def open_run(
     protocol: Protocol,
     directory: RunDirectory,
     fabric: Fabric,
-    checkpoint: Path | None,
+    checkpoint: Path | str | None,
     progress: Progress,
 ) -> Run:
     """Check the data, make the input, the network and the optimiser, and take the run directory.
@@ -160,10 +162,10 @@ def open_run(
     torch.manual_seed(recipe.train.seed)
     embeddings = None
     if recipe.loss.label_embedding:
-        embeddings = read_label_embeddings(recipe.loss.label_embedding, protocol.tree.actions)
+        embeddings = read_label_embeddings(recipe.loss.label_embedding, protocol.tree)
     channels = builders[0].channels(dimensions)
     network = make_network(recipe, layout, channels, protocol.tree, embeddings)
-    whose = load_pretrained(network.model, recipe.model.name, checkpoint) if checkpoint is not None else ""
+    whose = _begin_with(checkpoint, network, recipe)
     counts = np.bincount(sets["train"].labels, minlength=len(protocol.tree.actions))
     group_of = torch.tensor(protocol.tree.group_of) if protocol.tree.groups else None
     loss = ActionLoss(recipe.loss, torch.from_numpy(counts), group_of, embeddings).to(fabric.device)
@@ -196,6 +198,15 @@ def open_run(
         recipe, protocol, directory, fabric, clips, sets, *builders,
         network, wrapped, fabric_optimizer, loss, average, progress, used, lock,
     )  # fmt: skip
+
+
+def _begin_with(checkpoint: Path | str | None, network: ActionNetwork, recipe: Recipe) -> str:
+    """Load the weights to begin with; whose names they had."""
+    if checkpoint is None:
+        return ""
+    if isinstance(network.model, RgbModel):
+        return load_initial(network.model, recipe.model.name, checkpoint)
+    return load_pretrained(network.model, recipe.model.name, checkpoint)
 
 
 def _give_gradients_the_strides_of_weights(network: ActionNetwork) -> None:

@@ -13,6 +13,7 @@ from fidget.training.network import (
     to_channels_last,
 )
 from poses.layout import get_layout
+from protocols.label_tree import LabelTree
 
 LAYOUT = get_layout("coco17")
 
@@ -63,28 +64,38 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path) -> None:
 
 def test_label_embeddings_follow_the_actions(tmp_path) -> None:
     file = tmp_path / "vectors.npz"
-    np.savez(file, actions=np.array(TREE.actions[::-1]), vectors=np.arange(6.0).reshape(3, 2))
-    assert read_label_embeddings(file, TREE.actions).tolist() == [[4, 5], [2, 3], [0, 1]]
+    np.savez(file, actions=np.array(TREE.actions[::-1]), vectors=np.arange(1.0, 7).reshape(3, 2))
+    assert read_label_embeddings(file, TREE).tolist() == [[5, 6], [3, 4], [1, 2]]
     with pytest.raises(ValueError, match="no vector for 1 actions: shrug"):
-        read_label_embeddings(file, ("still", "shrug"))
+        read_label_embeddings(file, LabelTree("two", ("still", "shrug")))
     np.savez(file, names=np.zeros(2))
-    with pytest.raises(ValueError, match="expected arrays 'actions' and 'vectors', got"):
-        read_label_embeddings(file, TREE.actions)
+    with pytest.raises(ValueError, match="expected the arrays actions and vectors"):
+        read_label_embeddings(file, TREE)
+    with pytest.raises(ValueError, match=r"no file 'FILE'; give the labels' vectors with --set"):
+        read_label_embeddings("FILE", TREE)
 
 
 def test_label_embeddings_without_names_are_in_the_order_of_the_actions(tmp_path) -> None:
     file = tmp_path / "vectors.npy"
-    np.save(file, np.arange(6.0).reshape(3, 2))
-    assert read_label_embeddings(file, TREE.actions).tolist() == [[0, 1], [2, 3], [4, 5]]
-    with pytest.raises(ValueError, match=r"expected vectors \(2, width\), .* got \(3, 2\)"):
-        read_label_embeddings(file, TREE.actions[:2])
+    np.save(file, np.arange(1.0, 7).reshape(3, 2))
+    assert read_label_embeddings(file, TREE).tolist() == [[1, 2], [3, 4], [5, 6]]
+    with pytest.raises(ValueError, match=r"expected vectors \(2, D\), got \(3, 2\)"):
+        read_label_embeddings(file, LabelTree("two", TREE.actions[:2]))
+
+
+def test_names_have_vectors_of_their_own() -> None:
+    tree = LabelTree("words", ("rubbing hands", "rubbing knees", "nodding"))
+    vectors = read_label_embeddings("names", tree)
+    assert vectors.dtype == torch.float32 and len(vectors) == 3
+    products = vectors @ vectors.T
+    assert products[0, 1] > 0 and products[0, 2] == 0
 
 
 @pytest.mark.shared
 def test_the_vectors_of_manets_authors_are_read(shared_dir) -> None:
     file = shared_dir / "data" / "annotations" / "ma52" / "glove_label_embeddings_52x300.npy"
-    vectors = read_label_embeddings(file, [f"action {n}" for n in range(52)])
-    assert vectors.shape == (52, 300) and vectors.dtype == torch.float32
+    vectors = read_label_embeddings(file, LabelTree("52", tuple(f"action {n}" for n in range(52))))
+    np.testing.assert_array_equal(vectors.numpy(), np.load(file))
 
 
 def test_the_released_embedding_head_has_two_layers_with_tanh_between() -> None:

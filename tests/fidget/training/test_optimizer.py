@@ -81,8 +81,12 @@ def test_a_name_that_no_parameter_has_is_refused(values, words) -> None:
         _groups(**values)
 
 
-def test_layer_decay_needs_blocks() -> None:
-    with pytest.raises(ValueError, match="numbered blocks"):
-        make_optimizer(
-            nn.Linear(2, 2), TrainTable(epochs=1, batch_size=1, learning_rate=1.0, layer_decay=0.5)
-        )
+@pytest.mark.parametrize(
+    "network",
+    [nn.Linear(2, 2), nn.ModuleDict({stage: nn.ModuleDict({"blocks": nn.ModuleList([nn.Linear(2, 2)])})
+                                     for stage in ("early", "late")})],
+)  # fmt: skip
+def test_layer_decay_needs_one_row_of_blocks(network) -> None:
+    table = TrainTable(epochs=1, batch_size=1, learning_rate=1.0, layer_decay=0.5)
+    with pytest.raises(ValueError, match="one row of numbered blocks"):
+        make_optimizer(network, table)
