@@ -2,12 +2,12 @@
 
     python -m benchmarks.frame_reading [--clips DIR] [--rounds 5]
 
-Eight frames of each clip, one from the middle of each segment, become (8, 224, 224, 3): short side 256, middle
-cropped. --clips names a directory of recordings; clips made here are marked as simulated: short ones as those
-of MA-52 (one keyframe), with and without B-frames, and a longer one with a keyframe every two seconds. Every
-round runs all contenders once, in turn, in one process and on one decoding thread; figures are medians over the
-rounds, ratios are medians of the ratios within a round. Time is processor time, the figure to trust on a machine
-that others use too.
+Eight frames of each clip, one from the middle of each segment, become (8, 224, 224, 3): short side 256, the
+middle cropped. --clips names a directory of recordings; clips made here are marked as simulated: short ones
+as those of MA-52 (one keyframe), with and without B-frames, and a longer one with a keyframe every two seconds.
+Every round runs all contenders once, in turn, in one process, on one decoding thread; figures are medians
+over the rounds, ratios are medians of the ratios within a round. Time is processor time, the one to trust on
+a machine that others use too.
 
 Videos are indexed and the frame caches filled before anything is timed. "First time" is a read that fills the
 cache: it decodes, scales and encodes every frame, once in the life of a cache.

@@ -36,7 +36,7 @@ Place = Callable[[int], NDArray[np.uint8]]
 _SKIPPING = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video"})
 """Decoders that leave out frames of no consequence, and only those, when they are told to."""
 
-_WORTH_A_SEEK = 3  # packets that need not be decoded then; a seek costs about as much as one
+_WORTH_A_SEEK = 1  # packet that need not be decoded then: a seek costs less than decoding one
 
 
 def read_frames(

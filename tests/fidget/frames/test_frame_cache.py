@@ -6,6 +6,7 @@ import multiprocessing as mp
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -214,3 +215,18 @@ def test_an_entry_of_other_content_finds_nothing(tmp_path: Path) -> None:
     cache.read(entry, NUMBERS, None)
     cache.read(replace(entry, checksum="0" * 32), NUMBERS, None)
     assert cache.hits == 0
+
+
+def test_several_threads_read_the_same(tmp_path: Path) -> None:
+    entries = [index_video(write_video(tmp_path / f"{n}.mp4", 4 + n)) for n in range(4)]
+    expected = [read_frames(entry, np.array([3, 1])) for entry in entries]
+    cache = FrameCache(tmp_path / "cache", 100_000, CacheForm("raw"))  # room for one or two
+
+    def read(turn: int) -> bool:
+        which = turn * 7 % 4
+        return np.array_equal(cache.read(entries[which], np.array([3, 1]), None), expected[which])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(40)))
+    assert cache.hits + cache.misses == 40
+    assert _bytes(tmp_path / "cache") <= 100_000
