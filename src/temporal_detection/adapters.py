@@ -1,6 +1,8 @@
 """The temporal-informative adapter of AdaTAD: what is trained beside a frozen block of an encoder.
 
-Liu et al.: End-to-End Temporal Action Detection with 1B Parameters Across 1000 Frames, CVPR 2024, section 3.3.
+Liu et al., "End-to-End Temporal Action Detection with 1B Parameters Across 1000 Frames", CVPR 2024, section
+3.3.
+
 Axis letters: N windows, K chunks of a window, B = N * K, t tokens of a chunk along time, L = t * h * w tokens
 of a chunk, D width of a token, D' of the adapter.
 """
@@ -56,7 +58,7 @@ class TemporalAdapter(nn.Module):
             grid: t, h and w of a chunk.
             windows: N.
         """
-        t, h, w = grid
+        _, h, w = grid
         x = functional.gelu(self.down_proj(tokens))  # (B, L, D')
         frames = x.reshape(windows, -1, h * w, x.shape[2])  # (N, K * t, h * w, D')
         # The tokens lie in memory as a picture K * t high and h * w wide does with its channels last.
