@@ -210,8 +210,8 @@ table know different actions, as those above; there is much to choose:
 
 {gains(SITUATIONS[0])}
 
-Those of the second know the same, as two seeds of one network. There is nothing to choose, and what is gained
-or lost is chance:
+Those of the second know the same, as two seeds of one network, and there is nothing to choose. Weights that
+are not held back fit chance, and the gate loses what averaging gains where the base is the surer one:
 
 {gains(SITUATIONS[1])}
 
