@@ -22,6 +22,7 @@ from rgb_models.transformer_parts import (
     begin_linear_layers,
     drop_path_rates,
 )
+from rgb_models.volume_convolution import VolumeConv
 from weights.architectures import NameRules
 from weights.checkpoint import load_exactly, rename
 
@@ -53,9 +54,17 @@ class TokenBatchNorm(nn.BatchNorm3d):
         return super().forward(x.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
 
 
-def depthwise(channels: int, kernel: int) -> TokenConv:
+class DepthwiseTokens(VolumeConv):
+    """Each channel by itself, over as many tokens along T, H and W, on tokens (N, T, H, W, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, H, W, C) to the same."""
+        return super().forward(x.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
+
+
+def depthwise(channels: int, kernel: int) -> DepthwiseTokens:
     """Each channel by itself, over `kernel` tokens along T, H and W."""
-    return TokenConv(channels, channels, kernel, padding=kernel // 2, groups=channels)
+    return DepthwiseTokens(channels, channels, kernel, padding=kernel // 2, groups=channels)
 
 
 class LocalBlock(nn.Module):

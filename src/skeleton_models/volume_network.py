@@ -102,8 +102,11 @@ def convolve(x: Tensor, weight: Tensor, stride: tuple[int, int] = (1, 1), groups
                 parts.append(_shifted(torch.unflatten(_from_images(out), 0, (-1, frames)), later))
         return sum(parts[1:], parts[0])
     volume = x.permute(0, 4, 1, 2, 3)  # (N, C, T, H, W) in channels_last_3d memory
-    padding = (k_t // 2, *pad)
-    out = functional.conv3d(volume, weight, None, (step, step_hw, step_hw), padding, 1, groups)
+    ends = k_t // 2
+    if 1 < frames < k_t:  # PyTorch 2.13 leaves such kernels' gradients unwritten in bfloat16 on processors
+        volume = functional.pad(volume, (0, 0, 0, 0, ends, ends))
+        ends = 0
+    out = functional.conv3d(volume, weight, None, (step, step_hw, step_hw), (ends, *pad), 1, groups)
     return out.permute(0, 2, 3, 4, 1).contiguous()
 
 

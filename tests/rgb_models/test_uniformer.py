@@ -12,7 +12,7 @@ import torch
 from tests.rgb_models import clip_checks, transformer_checks
 from tests.skeleton_models.named_weights import named_input, named_weights
 
-from rgb_models.uniformer import PUBLISHED_NAMES, UniFormer, uniformer_small
+from rgb_models.uniformer import PUBLISHED_NAMES, UniFormer, depthwise, uniformer_small
 from weights.checkpoint import load_exactly, rename
 
 GOLDEN = {"uniformer": "uniformer_original", "mmaction2": "uniformer_mmaction2"}
@@ -91,3 +91,18 @@ def test_options_out_of_range(option: str, value: object, message: str) -> None:
 def test_frames_too_small() -> None:
     with pytest.raises(ValueError, match=r"UniFormer: frames need 32 pixels a side or more, got \(31, 40\)"):
         small(frames=2)(torch.rand(1, 3, 2, 31, 40))
+
+
+@pytest.mark.parametrize(("kernel", "frames"), [(5, 2), (5, 4), (3, 2)])
+def test_gradient_of_depthwise_kernels_in_bfloat16(kernel: int, frames: int) -> None:
+    """Fewer frames than the kernel spans, where PyTorch 2.13's own conv3d returns unwritten memory."""
+    torch.manual_seed(0)
+    layer, x = depthwise(16, kernel), torch.randn(2, frames, 8, 8, 16)
+    layer(x).square().sum().backward()
+    exact = layer.weight.grad
+    layer.weight.grad = None
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(x)
+    out.float().square().sum().backward()
+    assert exact is not None and layer.weight.grad is not None
+    assert (layer.weight.grad - exact).norm() / exact.norm() < 0.02
