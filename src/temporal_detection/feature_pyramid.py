@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -121,7 +122,7 @@ class ConvStack(nn.ModuleList):
     """Convolutions one after the other, each with norm and ReLU, kernels of 3 unless said otherwise."""
 
     def __init__(self, channels: Sequence[int], form: Form, kernel: int = 3) -> None:
-        pairs = zip(channels, channels[1:], strict=False)
+        pairs = pairwise(channels)
         super().__init__(NormedConv(below, above, kernel, form) for below, above in pairs)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:

@@ -46,10 +46,7 @@ class ConvAttention(nn.Module):
         self.reach = window // 2 if window > 1 else 0
         kernel = stride + 1 if stride > 1 else 3
         for name in ("query", "key", "value"):
-            convolution = nn.Conv1d(
-                channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False
-            )
-            self.add_module(f"{name}_conv", convolution)
+            self.add_module(f"{name}_conv", _depthwise(channels, kernel, stride))
             self.add_module(f"{name}_norm", ChannelNorm(channels))
             self.add_module(name, nn.Conv1d(channels, channels, 1))
         self.out = nn.Conv1d(channels, channels, 1)
@@ -85,20 +82,20 @@ class ConvAttention(nn.Module):
         """Attention block by block: B queries look at B + 2 w keys, of which a band is theirs."""
         points, reach = q.shape[2], self.reach
         block = min(_BLOCK, points)
-        behind = -points % block
+        behind, width = -points % block, block + 2 * reach
         q = F.pad(q, (0, 0, 0, behind)).unflatten(2, (-1, block))  # (N, H, S / B, B, D)
         k, v = (
-            F.pad(part, (0, 0, reach, reach + behind)).unfold(2, block + 2 * reach, block).transpose(3, 4)
+            F.pad(part, (0, 0, reach, reach + behind)).unfold(2, width, block).transpose(3, 4)
             for part in (k, v)
         )  # (N, H, S / B, B + 2 w, D)
-        keys = F.pad(valid, (reach, reach + behind)).unfold(
-            1, block + 2 * reach, block
-        )  # (N, S / B, B + 2 w)
-        apart = (
-            torch.arange(block + 2 * reach, device=q.device) - torch.arange(block, device=q.device)[:, None]
-        )
+        keys = F.pad(valid, (reach, reach + behind)).unfold(1, width, block)  # (N, S / B, B + 2 w)
+        apart = torch.arange(width, device=q.device) - torch.arange(block, device=q.device)[:, None]
         band = (apart >= 0) & (apart <= 2 * reach)  # (B, B + 2 w)
         asks = F.pad(valid, (0, behind)).unflatten(1, (-1, block))  # (N, S / B, B)
         seen = (keys[:, :, None] & band) | ~asks[..., None]  # (N, S / B, B, B + 2 w)
         found = F.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None])
         return found.flatten(2, 3)[:, :, :points]
+
+
+def _depthwise(channels: int, kernel: int, stride: int) -> nn.Conv1d:
+    return nn.Conv1d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False)
