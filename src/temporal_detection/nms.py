@@ -196,9 +196,8 @@ def _soft(start, end, length, score, row, method, tiou, sigma, min_score):  # ty
         j = i
         while j < n:
             shared = min(own_end, end[j]) - max(own_start, start[j])
-            # Where nothing is shared the Gaussian is 1, and the linear method only asks from `tiou` on.
-            if shared > 0 or tiou <= 0:
-                overlap = max(shared, np.float32(0)) / (own_length + length[j] - max(shared, np.float32(0)))
+            if shared > 0:  # where nothing is shared both methods leave the score as it is
+                overlap = shared / (own_length + length[j] - shared)
                 if method == 2:
                     score[j] *= np.exp(-(overlap * overlap) / sigma)
                 elif overlap >= tiou:

@@ -94,7 +94,7 @@ class PerceptionBlock(nn.Module):
         super().__init__()
         if window < 1 or window % 2 == 0 or channels % _GROUPS:
             raise ValueError(
-                f"TriDet: expected an odd window and {_GROUPS} groups of channels, got {window} and {channels}"
+                f"TriDet: expected an odd window and {_GROUPS} groups of channels, got {window}, {channels}"
             )
         wide = round((window + 1) * widening)
         wide += 1 - wide % 2
