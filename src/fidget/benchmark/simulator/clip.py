@@ -86,6 +86,7 @@ class StagedClip:
         camera: of the clip.
         level: of the estimator's noise; it says whether a thing stands before the body.
         drawn: state of the clip's generator, from which the estimator draws on.
+        fps: frames a second.
     """
 
     clip_id: str
@@ -96,6 +97,7 @@ class StagedClip:
     camera: Camera
     level: NoiseLevel
     drawn: dict[str, object]
+    fps: Fraction = Fraction(FPS)
 
     def rng(self) -> np.random.Generator:
         """A generator where the estimator's draws begin; a new one each time."""
@@ -118,6 +120,21 @@ def stage_clip(
     person = make_subject(domain, subject, seed, settings.camera)
     time_s = np.arange(frames, dtype=np.float32) / np.float32(FPS)
     body = body_in_motion(person, label, time_s, rng)
+    return before_camera(clip_id, label, subject, person, body, time_s, rng, settings)
+
+
+def before_camera(
+    clip_id: str,
+    label: int,
+    subject: str,
+    person: Subject,
+    body: PlacedBody,
+    time_s: NDArray[np.float32],
+    rng: np.random.Generator,
+    settings: SimulationSettings,
+    fps: Fraction = Fraction(FPS),
+) -> StagedClip:
+    """Put a camera before a moving body, and draw how badly the estimator sees it."""
     place = person.setting.domain
     camera = clip_camera(person.setting, time_s, rng, settings.camera, settings.camera)
     level = NoiseLevel(
@@ -127,7 +144,9 @@ def stage_clip(
         occluder=bool(rng.random() < place.occluder * settings.missing),
         swap=bool(rng.random() < place.swap * settings.noise),
     )
-    return StagedClip(clip_id, label, subject, person, body, camera, level, dict(rng.bit_generator.state))
+    return StagedClip(
+        clip_id, label, subject, person, body, camera, level, dict(rng.bit_generator.state), fps
+    )
 
 
 def simulate_clip(
@@ -150,19 +169,24 @@ def simulate_clip(
         seed: of the data set.
         settings: of cameras and noise.
     """
-    staged = stage_clip(clip_id, label, frames, domain, subject, seed, settings)
+    return estimated(stage_clip(clip_id, label, frames, domain, subject, seed, settings))
+
+
+def estimated(staged: StagedClip) -> PoseClip:
+    """What the estimator makes of a staged clip."""
     place = staged.person.setting.domain
     true_px, depth_m = staged.camera.project(staged.body.joints_m)
-    xy_px, score = estimate(true_px, depth_m, place.frame_hw, staged.level, staged.rng(), FPS)
+    fps = float(staged.fps)
+    xy_px, score = estimate(true_px, depth_m, place.frame_hw, staged.level, staged.rng(), fps)
     return PoseClip(
-        clip_id=clip_id,
+        clip_id=staged.clip_id,
         layout=get_layout(LAYOUT),
         xy_px=xy_px[None],
         score=score[None],
         box_px=_boxes(xy_px, place.frame_hw)[None],
-        time_s=np.arange(frames) / FPS,
+        time_s=np.arange(len(xy_px)) / fps,
         frame_hw=place.frame_hw,
-        fps=Fraction(FPS),
+        fps=staged.fps,
         track_ids=np.zeros(1, np.int64),
     )
 
@@ -171,8 +195,15 @@ def body_in_motion(
     person: Subject, label: int, time_s: NDArray[np.float32], rng: np.random.Generator
 ) -> PlacedBody:
     """A person who does an action."""
+    state = body_at_rest(person, len(time_s), rng)
+    apply_motion(state, label, rng, time_s, person.style)
+    return placed(person, state)
+
+
+def body_at_rest(person: Subject, frames: int, rng: np.random.Generator) -> PoseState:
+    """A person who does nothing, as the clip's own draws make them sit or stand."""
     setting = person.setting
-    state = PoseState(len(time_s), setting.posture)
+    state = PoseState(frames, setting.posture)
     for side in (LEFT, RIGHT):
         place = setting.rests[side]
         if rng.random() < _OTHER_REST:
@@ -186,7 +217,12 @@ def body_in_motion(
     state.head[:, YAW] += rng.normal(0, 0.08)
     state.head[:, ROLL] += rng.normal(0, 0.03)
     state.foot[:, :, :] += rng.normal(0, (0.02, 0.0, 0.03), (2, 3)).astype(np.float32)
-    apply_motion(state, label, rng, time_s, person.style)
+    return state
+
+
+def placed(person: Subject, state: PoseState) -> PlacedBody:
+    """A person's state as joints in space."""
+    setting = person.setting
     ankles = rest_ankles(person.build, setting.posture, setting.apart, setting.ahead)
     return place_frames(state, person.build, ankles)
 

@@ -22,7 +22,7 @@ SHORTEST_FRAMES, LONGEST_FRAMES = 15, 360
 _LENGTH_SPREAD = 0.5  # standard deviation of the logarithm of a clip's length
 
 # How willingly a group's actions (columns: Body .. Leg-hand) are found in a domain.
-_AFFINITY = {
+AFFINITY = {
     "laboratory": (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
     "psychiatric": (1.0, 1.0, 0.9, 0.8, 0.8, 0.9, 1.0),
     "street": (1.2, 1.0, 1.1, 0.4, 1.0, 1.0, 0.15),
@@ -96,7 +96,7 @@ def plan_clips(scale: float, seed: int, label_noise: float = 0.0) -> ClipPlan:
     return ClipPlan(
         tuple(clip_ids),
         performed,
-        _mislabelled(performed, sizes, label_noise, rng),
+        mislabelled(performed, sizes, label_noise, rng),
         tuple(splits),
         tuple(domains),
         tuple(subjects),
@@ -114,7 +114,7 @@ def count_clips(scale: float) -> Counts:
     columns[0] = max(columns[0], classes)
     rows = share_out(int(columns.sum()), np.array(class_counts("mma82")), at_least=1)
     group_of = np.array(tree("mma82").group_of)
-    by_domain = np.array([_AFFINITY[domain] for domain in DOMAINS])[:, group_of].T  # (82, 4)
+    by_domain = np.array([AFFINITY[domain] for domain in DOMAINS])[:, group_of].T  # (82, 4)
     spread = np.repeat(by_domain, len(SPLITS), axis=1) * rows[:, None] * columns
     return fill_column(allocate(rows, columns, spread), 0)
 
@@ -145,7 +145,7 @@ def _plan_cell(
     return labels, [names[i] for i in who]
 
 
-def _mislabelled(
+def mislabelled(
     performed: NDArray[np.int64], sizes: list[int], label_noise: float, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Labels, some of which have changed places within their domain and split."""

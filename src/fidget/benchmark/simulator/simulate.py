@@ -12,11 +12,13 @@ import io
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 from fidget.benchmark.simulator.clip import LAYOUT, SimulationSettings, simulate_clip
 from fidget.benchmark.simulator.clip_plan import FPS, ClipPlan, plan_clips
@@ -40,6 +42,9 @@ LABEL_COLUMNS = (
 _CLIPS_AT_ONCE = 32  # one message of a process
 _PACKS_WORTH_A_PROCESS = 4  # a process needs seconds to start
 _ROWS_PER_SHARD = 512
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def simulate(
         jobs = [job for job in _jobs(plan) if job[0] not in writer]
         if on_start is not None:
             on_start(len(jobs), len(plan) - len(jobs))
-        for row in _rows(jobs, seed, chosen, workers):
+        for row in in_order(jobs, partial(_make_rows, seed=seed, settings=chosen), workers):
             writer.add(row)
             if on_clip is not None:
                 on_clip()
@@ -113,13 +118,23 @@ def write_labels(directory: Path, plan: ClipPlan) -> Path:
         ValueError: there is a file of other content.
         OSError: it cannot be written.
     """
-    content = labels_csv(plan).encode()
+    return write_beside(directory, "labels", labels_csv(plan))
+
+
+def write_beside(directory: Path, what: str, text: str) -> Path:
+    """A CSV `<directory>-<what>.csv`, whole; one of other content is never replaced.
+
+    Raises:
+        ValueError: there is a file of other content.
+        OSError: it cannot be written.
+    """
+    content = text.encode()
     resolved = directory.resolve()
-    path = resolved.with_name(f"{resolved.name}-labels.csv")
+    path = resolved.with_name(f"{resolved.name}-{what}.csv")
     if path.exists():
         if path.read_bytes() != content:
             raise ValueError(
-                f"{path}: expected the labels of this simulation or no file, this one has other content and "
+                f"{path}: expected the {what} of this simulation or no file, this one has other content and "
                 "was left alone; rename it, or name another directory"
             )
         return path
@@ -155,11 +170,11 @@ def labels_csv(plan: ClipPlan) -> str:
 def simulator_sha256() -> str:
     """Over the simulator's own source files: another version makes other clips and must not add to these.
 
-    What draws pictures is left out, it changes no pose.
+    What draws pictures is left out, it changes no pose, and what makes untrimmed recordings of these motions.
     """
     digest = hashlib.sha256()
     for file in sorted(files("fidget.benchmark.simulator").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py") and not file.name.startswith("render"):
+        if file.name.endswith(".py") and not file.name.startswith(("render", "untrimmed")):
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
@@ -182,21 +197,30 @@ def _jobs(plan: ClipPlan) -> Iterator[_Job]:
         yield clip_id, int(plan.performed[i]), int(plan.frames[i]), plan.domains[i], plan.subjects[i]
 
 
-def _rows(jobs: list[_Job], seed: int, settings: SimulationSettings, workers: int) -> Iterator[CacheRow]:
-    """Rows in the order of the jobs; a bounded number of them waits at a time."""
-    packs = [jobs[start : start + _CLIPS_AT_ONCE] for start in range(0, len(jobs), _CLIPS_AT_ONCE)]
+def in_order(
+    jobs: Sequence[Job], make: Callable[[list[Job]], list[Made]], workers: int, at_once: int = _CLIPS_AT_ONCE
+) -> Iterator[Made]:
+    """What `make` gives of packs of jobs, in the order of the jobs; a bounded number waits at a time.
+
+    Args:
+        jobs: what is to be made.
+        make: makes some; it is sent to other processes.
+        workers: processes, where there are packs enough for them; 1 makes all here.
+        at_once: jobs of a pack.
+    """
+    packs = [list(jobs[start : start + at_once]) for start in range(0, len(jobs), at_once)]
     workers = min(workers, len(packs) // _PACKS_WORTH_A_PROCESS)
     if workers <= 1:
         for pack in packs:
-            yield from _make_rows(pack, seed, settings)
+            yield from make(pack)
         return
     # Spawned, as elsewhere: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as pool:
-        waiting: deque[Future[list[CacheRow]]] = deque()
+        waiting: deque[Future[list[Made]]] = deque()
         try:
             for pack in packs:
-                waiting.append(pool.submit(_make_rows, pack, seed, settings))
+                waiting.append(pool.submit(make, pack))
                 if len(waiting) > 2 * workers:
                     yield from waiting.popleft().result()
             while waiting:
