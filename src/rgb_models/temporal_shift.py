@@ -34,12 +34,24 @@ class TemporalShift(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N * T, C, H, W) to the same shape."""
-        shifted: Tensor = _Shift.apply(x, self.frames, x.shape[1] // self.shift_div, False)
+        fold = x.shape[1] // self.shift_div
+        if torch.jit.is_tracing():
+            return _shifted_by_parts(x, self.frames, fold)
+        shifted: Tensor = _Shift.apply(x, self.frames, fold, False)
         return shifted
 
     def extra_repr(self) -> str:
         """What `print` shows."""
         return f"frames={self.frames}, shift_div={self.shift_div}"
+
+
+def _shifted_by_parts(x: Tensor, frames: int, fold: int) -> Tensor:
+    """The same in operations that ONNX has."""
+    source = x.reshape(-1, frames, *x.shape[1:])  # (N, T, C, H, W)
+    nothing = torch.zeros_like(source[:, :1, :fold])  # (N, 1, fold, H, W)
+    earlier = torch.cat([source[:, 1:, :fold], nothing], dim=1)
+    later = torch.cat([nothing, source[:, :-1, fold : 2 * fold]], dim=1)
+    return torch.cat([earlier, later, source[:, :, 2 * fold :]], dim=2).reshape(x.shape)
 
 
 class _Shift(torch.autograd.Function):

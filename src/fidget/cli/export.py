@@ -21,6 +21,7 @@ examples:
 
 The weights are those that were measured (checkpoints/selected.pt). The file takes x as the recipe's input
 makes it in evaluation, in float32, and gives logits; every person is computed, those who are not there too.
+Frames are red first and normalised with the recipe's mean and std of pixel values.
 It is written only where its logits equal the network's on made-up input to 1e-4 of the largest.
 Exit status: 0 written, 1 something failed, 2 wrong usage.
 """
@@ -70,9 +71,13 @@ def run(args: argparse.Namespace) -> int:
             f"{directory.selected} is missing; train on: fidget train with the same recipe and -o "
             f"{directory.path}"
         )
-    layout = _layout(directory.path)
-    model, in_channels = _network(recipe, layout, directory.selected)
-    x, position = _example(recipe, layout, in_channels, model.takes_position)
+    model: Any
+    if recipe.input.form == "frames":
+        model, x, position = _of_frames(recipe, directory.selected), _frames(recipe), None
+    else:
+        layout = _layout(directory.path)
+        model, in_channels = _network(recipe, layout, directory.selected)
+        x, position = _example(recipe, layout, in_channels, model.takes_position)
     _write(args, model, x, position)
     _tell(args, recipe, model, x, position)
     return 0
@@ -120,6 +125,53 @@ def _network(recipe: Recipe, layout: Layout, checkpoint: Path) -> tuple[Skeleton
     raise ValueError(f"{checkpoint} does not fit its recipe: {refused}") from refused
 
 
+def _of_frames(recipe: Recipe, checkpoint: Path) -> Any:
+    """A network over frames with its weights, called as those over skeletons are."""
+    import torch
+
+    from fidget.training.network import make_network
+    from fidget.training.run_directory import load_tensors
+    from protocols.label_tree import LabelTree
+    from weights.checkpoint import load_exactly
+
+    class _Frames(torch.nn.Module):
+        def __init__(self, model: torch.nn.Module) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Tensor, present: object = None, position: object = None) -> Tensor:
+            logits: Tensor = self.model(x)
+            return logits
+
+    stored: dict[str, Tensor] = load_tensors(checkpoint)["model"]
+    state = {name[6:]: tensor for name, tensor in stored.items() if name.startswith("model.")}
+    flat = recipe.model_copy(update={"loss": recipe.loss.model_copy(update={"soft_hierarchy": False})})
+    model: Any = make_network(flat, None, 3, LabelTree("any", ("one",)), None).model
+    head = next(name for name, module in model.named_modules() if module is model.get_classifier())
+    if f"{head}.bias" in state:
+        model.reset_classifier(len(state[f"{head}.bias"]))
+    try:
+        load_exactly(model, state)
+    except ValueError as error:
+        raise ValueError(f"{checkpoint} does not fit its recipe: {error}") from error
+    wrapped: Any = _Frames(model)
+    wrapped.num_classes = model.num_classes
+    return wrapped
+
+
+def _frames(recipe: Recipe) -> Tensor:
+    """One clip of noise, (1, 3, T, H, W), of the sizes that the recipe's input has in evaluation."""
+    import torch
+
+    from fidget.training.builders import build_input
+    from fidget.training.frame_batches import FrameBatches
+
+    builder = build_input(recipe, None)[2]
+    assert isinstance(builder, FrameBatches)
+    size = builder.preprocessing.size
+    return torch.randn(1, 3, builder.frames, size, size, generator=torch.Generator().manual_seed(0))
+
+
 def _example(
     recipe: Recipe, layout: Layout, in_channels: int, takes_position: bool
 ) -> tuple[Tensor, Tensor | None]:
@@ -159,7 +211,7 @@ def _tell(
 
     first = "any number" if args.any_number else "1"
     axes = ", ".join([first, *(str(size) for size in x.shape[1:])])
-    letters = "(N, C, T, H, W)" if model.input_kind == "heatmap" else "(N, M, T, V, C)"
+    letters = "(N, M, T, V, C)" if recipe.input.form == "graph" else "(N, C, T, H, W)"
     print(f"{args.output}: {recipe.model.name}, {args.output.stat().st_size / 1e6:.1f} MB")
     print(f"  x         {letters} = ({axes}), float32")
     if position is not None:

@@ -80,10 +80,11 @@ def _headline(summary: Mapping[str, Any], scores: Mapping[str, ScoreFile]) -> st
             lines.append(_unseen_row(name, found["unseen"]))
     minutes = (summary["train_s"] + summary["validation_s"]) / 60
     chosen = "the last epoch" if summary["select"] == "last" else "the best epoch on validation"
+    clips = "videos" if "frames" in summary.get("used", {}) else "poses"
     told = (
         f"Weights of epoch {summary['selected_epoch']} of {summary['epochs']}, {chosen}; "
         f"seed {summary['seed']}; {minutes:.1f} minutes. "
-        f"Recipe {summary['recipe_hash']}, poses {summary['cache_hash']}."
+        f"Recipe {summary['recipe_hash']}, {clips} {summary['cache_hash']}."
     )
     return "\n".join(lines) + f'</table><p class="soft">{visible(told)}</p>'
 
