@@ -39,7 +39,8 @@ class UntrimmedStatistics:
             their length, the shortest first.
         instance_s: 21 quantiles of an instance's length.
         group_shares: share of the instances by body group.
-        group_parts: 11 quantiles of the part of its video that an instance of a group lasts.
+        group_parts: 11 quantiles of the part of its video that an instance of a group lasts, for videos with
+            up to 2, 3, and more instances.
         places: 11 quantiles of where an instance lies: 0 begins with the video, 1 ends with it; of instances
             that leave at least a tenth of the video.
         begins: share of the videos in which an instance begins with the video.
@@ -57,7 +58,7 @@ class UntrimmedStatistics:
     instances_a_video: tuple[dict[str, float], ...]
     instance_s: tuple[float, ...]
     group_shares: dict[str, float]
-    group_parts: dict[str, tuple[float, ...]]
+    group_parts: tuple[dict[str, tuple[float, ...]], ...]
     places: tuple[float, ...]
     begins: float
     ends: float
@@ -98,6 +99,7 @@ def measure(table: DetectionTable, source: str) -> UntrimmedStatistics:
     begun_s = np.array([one.t_start_s for video in videos for one in video])
     whole_s = np.repeat(length_s, [len(video) for video in videos])
     group = np.array([group_of[one.label] for video in videos for one in video])
+    beside = np.repeat([len(video) for video in videos], [len(video) for video in videos])
     part, room_s = long_s / whole_s, whole_s - long_s
     place = (begun_s / np.maximum(room_s, 1e-9))[room_s >= 0.1 * whole_s]
     pairs, overlapping = _pairs(videos, group_of, groups)
@@ -112,11 +114,14 @@ def measure(table: DetectionTable, source: str) -> UntrimmedStatistics:
         instances_a_video=tuple(_shares(Counter(len(videos[i]) for i in third)) for third in by_length),
         instance_s=_quantiles(long_s, _DURATION_SHARES),
         group_shares={name: _round(share) for name, share in zip(groups, shares, strict=True)},
-        group_parts={
-            name: _quantiles(part[group == k], _INSTANCE_SHARES)
-            for k, name in enumerate(groups)
-            if (group == k).any()
-        },
+        group_parts=tuple(
+            {
+                name: _quantiles(part[(group == k) & crowd], _INSTANCE_SHARES)
+                for k, name in enumerate(groups)
+                if ((group == k) & crowd).any()
+            }
+            for crowd in (beside <= 2, beside == 3, beside > 3)
+        ),
         places=_quantiles(place, _INSTANCE_SHARES),
         begins=_round(np.mean([min(one.t_start_s for one in video) < EDGE_S for video in videos])),
         ends=_round(
