@@ -4,10 +4,10 @@
 
 Eight frames of each clip, one from the middle of each segment, become (8, 224, 224, 3): short side 256, the
 middle cropped. --clips names a directory of recordings; clips made here are marked as simulated: short ones
-as those of MA-52 (one keyframe), with and without B-frames, and a longer one with a keyframe every two seconds.
-Every round runs all contenders once, in turn, in one process, on one decoding thread; figures are medians
-over the rounds, ratios are medians of the ratios within a round. Time is processor time, the one to trust on
-a machine that others use too.
+as those of MA-52 (one keyframe), with and without B-frames, and a longer one with a keyframe every 2 seconds.
+Every round runs all contenders once on each clip, in turn, in one process, on one decoding thread; figures
+are medians over the rounds, ratios are medians of the ratios within a round. Time is processor time, the one
+to trust on a machine that others use too.
 
 Videos are indexed and the frame caches filled before anything is timed. "First time" is a read that fills the
 cache: it decodes, scales and encodes every frame, once in the life of a cache.
@@ -19,7 +19,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -127,17 +127,23 @@ def contenders(clips: Clips, scratch: Path) -> dict[str, Contender]:
     }
 
 
-def measure(name: str, clips: Clips, rounds: int) -> list[Row]:
-    """The table's rows of one set of clips."""
-    taken_ms: dict[str, list[float]] = {}
+def measure(clips: Clips, rounds: int) -> dict[Path, dict[str, list[float]]]:
+    """Processor milliseconds of each round, by clip and contender."""
+    taken_ms: dict[Path, dict[str, list[float]]] = {path: {} for path in clips}
     with tempfile.TemporaryDirectory() as scratch:
         works = contenders(clips, Path(scratch))
         for _ in range(rounds):
-            for what, work in works.items():
-                begin_s = time.process_time()
-                for path in clips:
+            for path in clips:
+                for what, work in works.items():
+                    begin_s = time.process_time()
                     work(path)
-                taken_ms.setdefault(what, []).append((time.process_time() - begin_s) * 1e3 / len(clips))
+                    spent_ms = (time.process_time() - begin_s) * 1e3
+                    taken_ms[path].setdefault(what, []).append(spent_ms)
+    return taken_ms
+
+
+def rows_of(name: str, taken_ms: dict[str, list[float]]) -> list[Row]:
+    """The table's rows of one clip, or of several together."""
     rows = []
     for what, measured in taken_ms.items():
         ratio = statistics.median(b / m for b, m in zip(taken_ms[BASELINE], measured, strict=True))
@@ -155,6 +161,12 @@ def measure(name: str, clips: Clips, rounds: int) -> list[Row]:
     return rows
 
 
+def mean_of(clips: Iterable[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Milliseconds a clip of each round over several clips."""
+    listed = list(clips)
+    return {what: np.mean([clip[what] for clip in listed], axis=0).tolist() for what in listed[0]}
+
+
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(
@@ -165,12 +177,17 @@ def main() -> None:
     args = parser.parse_args()
     rows = []
     if args.clips:
-        for path in sorted(args.clips.glob("*.mp4")):
-            rows += measure(path.stem, [path], args.rounds)
+        paths = sorted(args.clips.glob("*.mp4"))
+        if not paths:
+            parser.error(f"{args.clips}: expected a directory with mp4 files, got none")
+        recordings = measure(paths, args.rounds)
+        rows += rows_of(f"all {len(recordings)} recordings", mean_of(recordings.values()))
+        for path, taken_ms in recordings.items():
+            rows += rows_of(path.stem, taken_ms)
     with tempfile.TemporaryDirectory() as directory:
         for name, (frames, options) in MADE.items():
             clip = make_clip(Path(directory) / f"{len(rows)}.mp4", frames, options)
-            rows += measure(name, [clip], args.rounds)
+            rows += rows_of(name, measure([clip], args.rounds)[clip])
     report("frame_reading", rows)
 
 
