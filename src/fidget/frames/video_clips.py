@@ -112,6 +112,14 @@ class VideoClips:
         read = partial(self._frames, entry)
         return FrameClip(clip_id, entry.frames, hw, read, self._person_px.get(clip_id))
 
+    def time_s(self, clip_id: str) -> NDArray[np.float64]:
+        """(T,) seconds at which each frame of a video is shown.
+
+        Raises:
+            KeyError: there is no such video.
+        """
+        return self._entries[clip_id].time_us / 1e6
+
     def _frames(self, entry: VideoEntry, numbers: NDArray[np.int64]) -> FramesRgb:
         """(K, H, W, 3) of these frame numbers."""
         if self.cache is None:

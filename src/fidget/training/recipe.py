@@ -13,9 +13,9 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -23,6 +23,7 @@ from fidget.training.recipe_files import shipped_recipes
 from fidget.training.recipe_inputs import (
     AugmentTable,
     FrameAugmentTable,
+    FramesAndHeatmapTable,
     FramesTable,
     GraphTable,
     HeatmapTable,
@@ -39,10 +40,30 @@ from fidget.training.recipe_tables import (
 from rgb_models.frame_augment import FrameAugment
 
 __all__ = [
-    "AugmentTable", "DataTable", "EvalTable", "FrameAugmentTable", "FrameRecipe", "FramesTable", "GraphTable",
-    "HeatmapTable", "LossTable", "ModelTable", "Recipe", "SamplingTable", "TrainTable", "load_recipe",
-    "parse_recipe", "recipe_hash", "stream_recipes", "to_toml",
+    "AugmentTable",
+    "DataTable",
+    "EvalTable",
+    "FrameAugmentTable",
+    "FrameRecipe",
+    "FramesAndHeatmapTable",
+    "FramesTable",
+    "GraphTable",
+    "HeatmapTable",
+    "LossTable",
+    "ModelTable",
+    "Recipe",
+    "SamplingTable",
+    "TrainTable",
+    "TwoPathRecipe",
+    "load_recipe",
+    "parse_as",
+    "parse_recipe",
+    "recipe_hash",
+    "stream_recipes",
+    "to_toml",
 ]  # fmt: skip
+
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class Recipe(Table):
@@ -71,6 +92,12 @@ class FrameRecipe(Recipe):
     def _in_range(cls, table: Table) -> Table:
         FrameAugment(**table.model_dump())  # it checks itself
         return table
+
+
+class TwoPathRecipe(FrameRecipe):
+    """A recipe over frames of videos and the poses in them."""
+
+    input: FramesAndHeatmapTable  # type: ignore[assignment]
 
 
 _NOT_HASHED = (
@@ -138,6 +165,32 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
 
 def parse_recipe(text: str, where: str, overrides: Sequence[str] = (), default_name: str = "") -> Recipe:
     """A recipe from TOML; `where` begins every message."""
+    return parse_as(_kind_of, text, where, overrides, default_name)
+
+
+def _kind_of(form: str) -> type[Recipe]:
+    return {"frames": FrameRecipe, "frames_and_heatmap": TwoPathRecipe}.get(form, Recipe)
+
+
+def parse_as(
+    kind_of: Callable[[str], type[Kind]],
+    text: str,
+    where: str,
+    overrides: Sequence[str] = (),
+    default_name: str = "",
+) -> Kind:
+    """A recipe of some kind from TOML.
+
+    Args:
+        kind_of: the kind of recipe for what `input.form` says, empty where it says nothing.
+        text: the TOML.
+        where: begins every message.
+        overrides: `table.key=value` each.
+        default_name: of a recipe that says none.
+
+    Raises:
+        ValueError: not TOML, an unknown key (the nearest is named) or a wrong value.
+    """
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -146,8 +199,7 @@ def parse_recipe(text: str, where: str, overrides: Sequence[str] = (), default_n
         _override(content, override)
     content.setdefault("name", default_name)
     given = content.get("input")
-    over_frames = isinstance(given, dict) and given.get("form") == "frames"
-    kind: type[Recipe] = FrameRecipe if over_frames else Recipe
+    kind = kind_of(str(given.get("form", "")) if isinstance(given, dict) else "")
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -170,13 +222,13 @@ def _override(content: dict[str, Any], override: str) -> None:
     content[tables[-1]] = value
 
 
-def _told(error: ValidationError, kind: type[Recipe]) -> list[str]:
+def _told(error: ValidationError, kind: type[BaseModel]) -> list[str]:
     """Every problem in one line: the key, what was expected, what came."""
     lines = []
     for problem in error.errors():
         location = [str(part) for part in problem["loc"]]
         form = ""
-        if kind is Recipe and location[0] == "input" and len(location) > 1:
+        if len(location) > 1 and location[0] == "input" and _is_union(kind.model_fields["input"].annotation):
             form = location.pop(1)  # pydantic names the member of the union
         key = ".".join(location)
         if problem["type"] == "extra_forbidden":
@@ -192,11 +244,15 @@ def _told(error: ValidationError, kind: type[Recipe]) -> list[str]:
     return lines
 
 
+def _is_union(kind: Any) -> bool:
+    return isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+
+
 def _keys_at(table: type[BaseModel], location: Sequence[str], form: str) -> list[str]:
     """The keys of the table at a location; of a union, those of the member whose form it is."""
     for name in location:
         kind: Any = table.model_fields[name].annotation
-        if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        if _is_union(kind):
             members = {m.model_fields["form"].annotation.__args__[0]: m for m in typing.get_args(kind)}
             kind = members.get(form, next(iter(members.values())))
         table = kind
@@ -208,7 +264,7 @@ def _nearest(name: str, known: Mapping[str, object] | Sequence[str]) -> str:
     return f"nearest: {', '.join(close)}" if close else f"known: {', '.join(known)}"
 
 
-def to_toml(recipe: Recipe) -> str:
+def to_toml(recipe: BaseModel) -> str:
     """The resolved recipe as TOML, every key written out; `parse_recipe` reads it back the same."""
     lines: list[str] = []
     _write_table(recipe.model_dump(mode="json"), (), lines)

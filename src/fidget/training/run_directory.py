@@ -7,15 +7,16 @@ import io
 import json
 import os
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 
-from fidget.training.recipe import Recipe, parse_recipe, to_toml
+from fidget.training.recipe import parse_recipe, to_toml
 from poses.cache_lock import LOCK_NAME, CacheLockedError, DirectoryLock
 from poses.whole_file import replacing
 
@@ -35,9 +36,14 @@ class RunDirectory:
     `recipe.toml` (every key written out), `environment.json`, `checkpoints/last.pt` and `selected.pt`,
     `metrics.csv` (the same after a crash and a resume as without), `timing.csv` (wall clock, never the same),
     `scores/*.parquet`, `summary.json`, `report.html`.
+
+    Attributes:
+        path: of the directory.
+        parse: reads the stored recipe from its text, for a message beginning with the second argument.
     """
 
     path: Path
+    parse: Callable[[str, str], BaseModel] = parse_recipe
 
     @property
     def last(self) -> Path:
@@ -53,7 +59,7 @@ class RunDirectory:
         """The score file of a split."""
         return self.path / "scores" / f"{split}.parquet"
 
-    def prepare(self, recipe: Recipe, inputs: Mapping[str, str]) -> DirectoryLock:
+    def prepare(self, recipe: BaseModel, inputs: Mapping[str, str]) -> DirectoryLock:
         """Make the directory, or see that the run in it is this one, and take it until the lock is released.
 
         Args:
@@ -80,9 +86,9 @@ class RunDirectory:
             part.write_text(to_toml(recipe), encoding="utf-8")
         return lock
 
-    def _expect_same(self, recipe: Recipe, inputs: Mapping[str, str]) -> None:
+    def _expect_same(self, recipe: BaseModel, inputs: Mapping[str, str]) -> None:
         stored = self.path / "recipe.toml"
-        old = _flat(parse_recipe(stored.read_text(encoding="utf-8"), str(stored)).model_dump(mode="json"))
+        old = _flat(self.parse(stored.read_text(encoding="utf-8"), str(stored)).model_dump(mode="json"))
         old |= json.loads((self.path / "inputs.json").read_text(encoding="utf-8"))
         new = _flat(recipe.model_dump(mode="json")) | dict(inputs)
         differing = [
