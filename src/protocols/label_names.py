@@ -11,7 +11,7 @@ from protocols.label_tree import LabelTree
 from protocols.row_files import Rows
 from protocols.scores import NO_LABEL
 from protocols.tree_files import same_name
-from protocols.trees import nearest
+from protocols.trees import TREES, nearest, tree
 
 MOST_CLASSES = 100_000
 _SPLITS = {
@@ -82,7 +82,8 @@ def tree_of_labels(
 
     Where all labels are indices, `class_names` name them, and what no row names is called `class 3`. Else the
     labels are names, and classes are numbered in the order of their names. Groups are numbered as their
-    first classes are.
+    first classes are. A file whose indices, names and groups all are those of a shipped tree has that tree,
+    classes that no row is of among them.
 
     Raises:
         ValueError: no label; two names or two groups for one class, one name for two, or a group for some
@@ -91,6 +92,9 @@ def tree_of_labels(
     given = [(label, *rest) for label, *rest in zip(labels, class_names, groups, strict=True) if label]
     if not given:
         raise ValueError(f"{rows.path}: expected labels, every one is empty")
+    shipped = _shipped_tree(given)
+    if shipped is not None:
+        return shipped
     problems: list[str] = []
     names_only = [label for label, *_ in given if not is_index(label)]
     if 0 < len(names_only) < len(given):
@@ -121,6 +125,22 @@ def tree_of_labels(
         )
     found = tuple(dict.fromkeys(group_of[key] for key in keys))
     return LabelTree(name, actions, found, tuple(found.index(group_of[key]) for key in keys))
+
+
+def _shipped_tree(given: Sequence[Sequence[str]]) -> LabelTree | None:
+    """The one of the shipped trees that numbers, names and groups all classes as these rows do."""
+    told = {(label, same_name(action), same_name(group)) for label, action, group in given}
+    if not all(is_index(label) and action and group for label, action, group in told):
+        return None
+    for known in map(tree, TREES):
+        if known.groups and all(
+            int(label) < len(known.actions)
+            and same_name(known.actions[int(label)]) == action
+            and same_name(known.groups[known.group_of[int(label)]]) == group
+            for label, action, group in told
+        ):
+            return known
+    return None
 
 
 def _one_each(given: Sequence[Sequence[str]], place: int, verb: str, problems: list[str]) -> dict[str, str]:
