@@ -48,6 +48,15 @@ class Bin:
     missed: float
     ap_n: float
 
+    def told(self) -> str:
+        """Its bounds in words; of counts, the counts in it."""
+        if self.characteristic.startswith("instances"):
+            first = int(self.low) + 1
+            if np.isinf(self.high):
+                return f"{first} and more"
+            return f"{first}" if first == self.high else f"{first} to {self.high:g}"
+        return f"over {self.low:g}" if np.isinf(self.high) else f"{self.low:g} to {self.high:g}"
+
 
 def sensitivity(
     label: Integers,

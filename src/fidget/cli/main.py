@@ -25,16 +25,17 @@ Poses are made by extract-poses. Exit status: 0 all is well, 1 something failed 
 
 COMMANDS = {
     "poses": "look at, check, convert and merge pose caches",
-    "train": "train a skeleton network from a pose cache",
+    "train": "train a network from a pose cache or from videos",
     "evaluate": "accuracy and F1 of score files",
     "export": "a run's network as an ONNX file or a torch.export program",
-    "fuse": "one score file from several: streams, seeds, models",
+    "fuse": "one score file from several: weights chosen on validation, a gate",
     "submit": "a file for a challenge server, written from scores or checked",
     "benchmark": "published protocols: run them, print their tables, audit and simulate data",
+    "detect": "actions found in time: detectors trained, run, measured and diagnosed",
     "weights": "list, fetch and find the models' weight files",
     "doctor": "what this machine has and what works",
 }
-_WITH_VERBS = ("poses", "benchmark")
+_WITH_VERBS = ("poses", "benchmark", "detect")
 
 
 class OneLineParser(argparse.ArgumentParser):
