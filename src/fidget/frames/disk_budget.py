@@ -1,5 +1,9 @@
 """Files in a directory that together stay within a budget: those used longest ago leave.
 
+What was used since the directory was opened stays. A training run uses every clip once an epoch: where not
+all of them fit, each would leave shortly before it is wanted again (with half of them fitting, one read in
+six finds its clip), while a half that stays is found by every second read.
+
 The bytes in use are written down before a file is written, so that after a crash they may be too many, never
 too few; they are counted anew when they seem to reach the budget. Writers of all processes wait for one
 another.
@@ -24,6 +28,8 @@ _ROOM = 0.95  # of the budget that is left in use when room is made, so that not
 class DiskBudget:
     """Keeps the files of one suffix in a directory within a number of bytes, for any number of processes.
 
+    A file's time of last change says when it was used; whoever uses one sets it to now.
+
     Args:
         directory: made if absent.
         budget_bytes: at least 1.
@@ -42,15 +48,16 @@ class DiskBudget:
         directory.mkdir(parents=True, exist_ok=True)
         lock = DirectoryLock(directory, wait=True)
         try:
-            self._make_room(0, self._files())  # what there is may be of a larger budget
+            self._make_room(0, self._files(), None)  # what there is may be of a larger budget
+            self._opened_ns = (directory / _USED).stat().st_mtime_ns  # by the clock of the files
         finally:
             lock.release()
 
     def put(self, name: str, content: bytes) -> bool:
-        """Write a file, whole; others leave first where there is no room.
+        """Write a file, whole; where there is no room, others leave first, if not used since the opening.
 
         Returns:
-            False where the file alone is larger than the budget, and nothing was written.
+            False where that gives no room, and nothing was written.
 
         Raises:
             OSError: the disk is full or cannot be written; nothing is left behind.
@@ -63,7 +70,9 @@ class DiskBudget:
                 return True  # another process was quicker
             used = self._used()
             if used is None or used + len(content) > self.budget_bytes:
-                used = self._make_room(len(content), self._files())
+                used = self._make_room(len(content), self._files(), self._opened_ns)
+            if used + len(content) > self.budget_bytes:
+                return False
             self._note(used + len(content))
             write_whole(self._directory, name, content)
         finally:
@@ -85,8 +94,11 @@ class DiskBudget:
                         found.append((status.st_mtime_ns, status.st_size, Path(entry.path)))
         return sorted(found)
 
-    def _make_room(self, wanted: int, files: list[tuple[int, int, Path]]) -> int:
-        """Delete files until `wanted` more bytes fit; the bytes that stay. Only under the lock."""
+    def _make_room(self, wanted: int, files: list[tuple[int, int, Path]], before_ns: int | None) -> int:
+        """Delete files last used before a time until `wanted` more bytes fit; the bytes that stay.
+
+        Only under the lock.
+        """
         used = sum(size for _, size, _ in files)
         goal = self.budget_bytes - wanted
         if used > goal:
@@ -94,7 +106,8 @@ class DiskBudget:
         abandoned_ns = time.time_ns() - int(_ABANDONED_S * 1e9)
         for used_ns, size, path in files:
             writing = path.name.startswith(_TEMPORARY)
-            if (used_ns < abandoned_ns) if writing else (used > goal):
+            old = before_ns is None or used_ns < before_ns
+            if (used_ns < abandoned_ns) if writing else (used > goal and old):
                 path.unlink(missing_ok=True)
                 used -= size
         self._note(used)

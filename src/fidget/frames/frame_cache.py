@@ -29,6 +29,7 @@ from fidget.frames.video_entry import VideoEntry
 SUFFIX = ".frames"
 _MAGIC = b"fidgetF1"
 _HEADER = struct.Struct("<8sqii")  # magic, T, H, W; then T + 1 offsets as int64, then the pictures
+_FULL = 0.9  # of the budget in use, when a video found no room: then no more of them are decoded whole
 _FRAMES_AT_MOST = 3000  # of a video that is kept: it is encoded whole in memory
 
 
@@ -80,6 +81,9 @@ class CacheForm:
 class FrameCache:
     """Frames of videos on disk, never more than a budget: the videos that were used longest ago leave.
 
+    Those that were used since this object was made stay; when they fill the budget, nothing more is added,
+    and only sampled frames of other videos are decoded (`DiskBudget` says why).
+
     What is read does not depend on what is kept: pictures go through JPEG also when a video was just decoded.
     Several processes may use one directory; a process that is killed leaves whole files only. Safe to read
     from several threads.
@@ -104,6 +108,7 @@ class FrameCache:
         self.hits = self.misses = 0
         self._budget = DiskBudget(directory, budget_bytes, SUFFIX)
         self._problem = ""
+        self._full = False
         self._guard = threading.Lock()
 
     def read(self, entry: VideoEntry, numbers: NDArray[np.int64], short_side: int | None) -> FramesRgb:
@@ -138,7 +143,7 @@ class FrameCache:
         share = f" ({self.hits / reads:.1%})" if reads else ""
         used, budget = self._budget.used() / 1e6, self._budget.budget_bytes / 1e6
         said = f"frame cache: {self.hits:,} of {reads:,} reads{share} opened no video, "
-        said += f"{used:,.1f} MB of {budget:,.1f}"
+        said += f"{used:,.1f} MB of {budget:,.1f}" + ", full" * self._full
         return f"{said}; nothing more is kept: {self._problem}" if self._problem else said
 
     def _name(self, entry: VideoEntry, hw: tuple[int, int]) -> str:
@@ -164,7 +169,7 @@ class FrameCache:
         self, entry: VideoEntry, hw: tuple[int, int], wanted: NDArray[np.int64], name: str
     ) -> FramesRgb:
         """The distinct frames from the video, which is kept as a whole unless it is very long."""
-        keep = entry.frames <= _FRAMES_AT_MOST and not self._problem
+        keep = entry.frames <= _FRAMES_AT_MOST and not self._problem and not self._full
         numbers = np.arange(entry.frames) if keep else wanted
         scratch = np.empty((*hw, 3), np.uint8)
         encoded = {n: self.form.encode(scratch) for n in write_frames(entry, numbers, hw, lambda _: scratch)}
@@ -176,7 +181,9 @@ class FrameCache:
                 )
         if keep:
             try:
-                self._budget.put(name, _file(hw, [encoded[number] for number in range(entry.frames)]))
+                put = self._budget.put(name, _file(hw, [encoded[number] for number in range(entry.frames)]))
+                if not put:
+                    self._full = self._budget.used() > _FULL * self._budget.budget_bytes
             except OSError as error:
                 self._problem = f"{self.directory}: {error.strerror or error}"
         return pictures

@@ -86,17 +86,37 @@ def test_the_longest_unused_leaves(tmp_path: Path) -> None:
     one = 64 * 48 * 3
     cache = FrameCache(directory, sum(sizes[:3]) * one + 3000, CacheForm("raw"))
     frame = np.array([0])
-    for number in (0, 1, 2, 0, 3):  # 1 was used longest ago when 3 comes, then 2
+    for number in (0, 1, 2, 0):
         cache.read(entries[number], frame, None)
         time.sleep(0.01)
-        assert _bytes(directory) <= cache._budget.budget_bytes
-    hits = cache.hits
-    for number, kept in ((0, True), (3, True)):
-        cache.read(entries[number], frame, None)
-        hits += kept
-        assert cache.hits == hits
-    cache.read(entries[1], frame, None)
-    assert cache.hits == hits
+    later = FrameCache(directory, sum(sizes[:3]) * one + 3000, CacheForm("raw"))
+    later.read(entries[3], frame, None)  # 1 was used longest ago, then 2
+    assert _bytes(directory) <= later._budget.budget_bytes
+    for number in (0, 3):
+        later.read(entries[number], frame, None)
+    assert (later.hits, later.misses) == (2, 1)
+    later.read(entries[1], frame, None)
+    assert (later.hits, later.misses) == (2, 2)
+
+
+def test_what_is_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs over more clips than fit: those that are there are found, of others only samples are decoded."""
+    entries = [index_video(write_video(tmp_path / f"{n}.mp4", 5, fps=20 + n)) for n in range(4)]
+    cache = FrameCache(tmp_path / "cache", 2 * 5 * 64 * 48 * 3 + 1000, CacheForm("raw"))
+    decoded: list[int] = []
+    real = frame_cache.write_frames
+
+    def counting(entry, numbers, *rest):
+        decoded.append(len(numbers))
+        return real(entry, numbers, *rest)
+
+    monkeypatch.setattr(frame_cache, "write_frames", counting)
+    for _ in range(3):
+        for entry in entries:
+            assert np.array_equal(cache.read(entry, np.array([2]), None), read_frames(entry, np.array([2])))
+    assert decoded == [5, 5, 5] + 5 * [1]  # two are kept, one found no room
+    assert (cache.hits, cache.misses) == (4, 8)
+    assert cache.summary().endswith("MB of 0.1, full")
 
 
 def test_what_never_fits_is_not_kept(tmp_path: Path) -> None:
@@ -166,16 +186,17 @@ def _bytes(directory: Path) -> int:
 
 
 def _put_many(directory: Path, seed: int, budget: int, count: int) -> None:
-    store = DiskBudget(directory, budget, ".frames")
     rng = np.random.default_rng(seed)
     for number in range(count):
+        if number % 5 == 0:  # so that what was written may leave
+            store = DiskBudget(directory, budget, ".frames")
         store.put(f"{seed}-{number}.frames", bytes(int(rng.integers(1000, 30_000))))
 
 
 def test_several_processes_keep_the_budget_and_one_is_killed(tmp_path: Path) -> None:
     context = mp.get_context("fork")
     budget = 200_000
-    jobs = [(1, 60), (2, 60), (3, 1_000_000)]
+    jobs = [(1, 30), (2, 30), (3, 1_000_000)]
     processes = [context.Process(target=_put_many, args=(tmp_path, n, budget, count)) for n, count in jobs]
     for process in processes:
         process.start()
@@ -189,10 +210,9 @@ def test_several_processes_keep_the_budget_and_one_is_killed(tmp_path: Path) -> 
     assert [process.exitcode for process in processes[:2]] == [0, 0]
     assert most <= budget
     store = DiskBudget(tmp_path, budget, ".frames")  # the lock of the killed one is gone
-    for number in range(30):
-        assert store.put(f"{number}.frames", bytes(20_000))
-        assert _bytes(tmp_path) <= budget
-    assert store.used() > budget // 2
+    wrote = [store.put(f"{number}.frames", bytes(20_000)) for number in range(30)]
+    assert wrote == [True] * 10 + [False] * 20
+    assert store.used() == _bytes(tmp_path) == budget
 
 
 def test_leftovers_of_killed_writers_count_and_leave_in_the_end(tmp_path: Path) -> None:
