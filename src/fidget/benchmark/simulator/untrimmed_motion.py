@@ -42,6 +42,7 @@ from fidget.benchmark.simulator.untrimmed_plan import PlannedAction, PlannedReco
 
 _RAMP_S = 0.45  # in which a motion that is cut off comes up or goes down
 _LONGEST_RAMP = 0.35  # of the action
+_EDGE_S = 0.07  # from the ends of a recording: two frames
 _STILL = 1e-3  # radians, metres or shares that nobody sees
 _SHIFTS_PER_S = 0.03  # hands that are laid elsewhere, which is no action
 _PART_OF_MICRO = {"head": (HEAD,), "body": (TRUNK,), "hand": (LEFT_HAND, RIGHT_HAND), "leg": (LEGS,)}
@@ -100,7 +101,8 @@ def _add_action(
 ) -> None:
     """Add one action to a state, over the frames in which it moves."""
     begin_s, end_s = moving_s(action, plan.duration_s)
-    inside = np.flatnonzero((time_s >= begin_s) & (time_s <= end_s))
+    from_first, to_last = _at_edges(action, plan)
+    inside = np.flatnonzero(((time_s >= begin_s) | from_first) & ((time_s <= end_s) | to_last))
     if not len(inside):
         return
     frames = slice(int(inside[0]), int(inside[-1]) + 1)
@@ -147,15 +149,22 @@ def _onset_s(local: PoseState, own_s: Array) -> float:
     return float(own_s[np.argmax(moved)]) if moved.any() else 0.0
 
 
+def _at_edges(action: PlannedAction, plan: PlannedRecording) -> tuple[bool, bool]:
+    """Whether an action goes on when the recording begins, and when it ends."""
+    begin_s, end_s = moving_s(action, plan.duration_s)
+    return begin_s < _EDGE_S, end_s > plan.duration_s - _EDGE_S
+
+
 def _ramps(action: PlannedAction, plan: PlannedRecording, time_s: Array) -> tuple[Array, Array]:
     """(t,) twice: how what is there at first comes up, and how what is there at last goes down."""
     begin_s, end_s = moving_s(action, plan.duration_s)
     ramp_s = min(_RAMP_S, _LONGEST_RAMP * (action.end_s - action.start_s))
     up, down = np.ones_like(time_s), np.ones_like(time_s)
-    if begin_s > 0.5 / plan.fps:
+    from_first, to_last = _at_edges(action, plan)
+    if not from_first:
         length_s = max(action.start_s - begin_s, ramp_s)
         up = smooth_step((time_s - np.float32(begin_s)) / np.float32(length_s))
-    if end_s < plan.duration_s - 1.5 / plan.fps:
+    if not to_last:
         length_s = max(end_s - action.end_s, ramp_s)
         down = smooth_step((np.float32(end_s) - time_s) / np.float32(length_s))
     return up, down
