@@ -91,6 +91,7 @@ LOADED_BEFORE = (
         "skeleton_models",
         "rgb_models",
         "temporal_detection",
+        "emotion_models",
         "fidget",
     ],
 )

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from fidget.cli.main import build_parser
 from fidget.training.recipe import (
     FrameAugmentTable,
+    FramesAndHeatmapTable,
     FramesTable,
     GraphTable,
     HeatmapTable,
@@ -37,6 +38,7 @@ def tables() -> dict[str, type[BaseModel]]:
     found['`[input]` with `form = "graph"`'] = GraphTable
     found['`[input]` with `form = "heatmap"`'] = HeatmapTable
     found['`[input]` with `form = "frames"`'] = FramesTable
+    found['`[input]` with `form = "frames_and_heatmap"`'] = FramesAndHeatmapTable
     found["`[augment]` of frames"] = FrameAugmentTable
     crop: typing.Any = HeatmapTable.model_fields["crop"].annotation
     return found | {"`[input.crop]`": crop}

@@ -1,0 +1,1 @@
+"""Emotion from faces and micro-actions: networks over both, and what goes with what."""
