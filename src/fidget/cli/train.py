@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"fidget train needs {', '.join(lacking)}; see fidget train --help")
     if min(args.devices, args.nodes) < 1:
         raise UsageError(f"--devices and --nodes are at least 1, got {args.devices} and {args.nodes}")
-    from fidget.training.recipe import load_recipe, stream_recipes
+    from fidget.training.recipe import FrameRecipe, load_recipe, stream_recipes
 
     try:
         recipe = load_recipe(args.recipe, args.overrides)
@@ -101,7 +101,8 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"recipe {args.recipe}: {reason}; see fidget train --list") from error
-    clips, protocol = _over_frames(args, recipe) if recipe.input.form == "frames" else _of_poses(args, recipe)
+    over_frames = isinstance(recipe, FrameRecipe)
+    clips, protocol = _over_frames(args, recipe) if over_frames else _of_poses(args, recipe)
     output = args.output or Path("runs") / f"{recipe.name}-{protocol.name}-seed{recipe.train.seed}"
     streams = stream_recipes(recipe)
     for stream, stream_recipe in streams.items():
@@ -134,7 +135,9 @@ def _of_poses(args: argparse.Namespace, recipe: Recipe) -> tuple[Path, Protocol]
 def _over_frames(args: argparse.Namespace, recipe: Recipe) -> tuple[ClipSource, Protocol]:
     """The videos, opened, and the protocol of their clips."""
     from fidget.cli.usage import UsageError
+    from fidget.training.data import PoseClips
     from fidget.training.network import check_input
+    from fidget.training.posed_videos import PosedVideos
     from fidget.training.videos import check_places, open_videos
     from pose_extract.sources import find_videos
 
@@ -149,7 +152,10 @@ def _over_frames(args: argparse.Namespace, recipe: Recipe) -> tuple[ClipSource, 
         raise UsageError(found.problems[0])
     protocol = _protocol(args.protocol, [source.clip_id for source in found.sources], True)
     wanted = {clip_id for split in protocol.splits.values() for clip_id in split.clip_ids}
-    return open_videos(recipe, places, wanted, _say), protocol
+    videos = open_videos(recipe, places, wanted, _say)
+    if recipe.input.form == "frames_and_heatmap" and places.poses is not None:
+        return PosedVideos(videos, PoseClips(places.poses, recipe.input.layout)), protocol
+    return videos, protocol
 
 
 def _places(args: argparse.Namespace, recipe: Recipe) -> VideoPlaces:

@@ -210,6 +210,10 @@ def build_input(
         from fidget.training.frame_batches import frame_builders  # a video library is needed here only
 
         return frame_builders(recipe, tree, device_type)
+    if recipe.input.form == "frames_and_heatmap":
+        from fidget.training.two_path_batches import two_path_builders
+
+        return two_path_builders(recipe, layout, tree, device_type)
     settings = recipe.input.model_dump(exclude=_RECIPES_OWN)
     augment = Augment(**recipe.augment.model_dump())
     test_clips, test_flip = recipe.eval.test_clips, recipe.eval.test_flip

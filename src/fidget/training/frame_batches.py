@@ -263,7 +263,7 @@ def preprocessing_of(recipe: Recipe) -> Preprocessing:
     Raises:
         ValueError: no such model.
     """
-    table, published = recipe.input, zoo.preprocessing(recipe.model.name)
+    table, published = recipe.input, _published(recipe)
     size = table.size or published.size
     resized = table.resize_short or round(published.resize_short * size / published.size)
     mean, std = table.mean or published.mean, table.std or published.std
@@ -272,5 +272,11 @@ def preprocessing_of(recipe: Recipe) -> Preprocessing:
 
 def frames_of(recipe: Recipe) -> int:
     """T of a recipe over frames."""
-    frames: int = recipe.input.frames or zoo.preprocessing(recipe.model.name).frames
+    frames: int = recipe.input.frames or _published(recipe).frames
     return frames
+
+
+def _published(recipe: Recipe) -> Preprocessing:
+    """What a model was published with; networks over frames and heatmaps, with the usual."""
+    over_frames = recipe.input.form == "frames"
+    return zoo.preprocessing(recipe.model.name) if over_frames else Preprocessing()

@@ -16,7 +16,7 @@ from fidget.training.ema import holding
 from fidget.training.epoch_data import EpochData
 from fidget.training.frame_batch import FrameBatch
 from fidget.training.loader import Prefetcher
-from fidget.training.losses import mixed_loss
+from fidget.training.losses import mean_of_heads, mixed_loss
 from fidget.training.measuring import measure, validate
 from fidget.training.progress import Progress, clock
 from fidget.training.recipe import Recipe, recipe_hash
@@ -144,7 +144,7 @@ def train_epoch(run: Run, epoch: int, timing: dict[str, float]) -> Row:
             if run.average is not None:
                 run.average.update(run.network)
             with torch.no_grad():
-                right = (log_probs.argmax(1) == labels).sum()
+                right = (mean_of_heads(log_probs).argmax(1) == labels).sum()
                 seen = torch.tensor(len(labels))
                 total += torch.stack([loss.detach() * len(labels), right, seen.to(right)]).to(total)
             run.progress.step(batches.waited_s)

@@ -5,6 +5,8 @@ Axis letters: N clips, A actions, G body groups, E width of a label embedding.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,6 +29,13 @@ def action_log_probs(outputs: Tensor, group_of: Tensor | None) -> Tensor:
     group = functional.log_softmax(outputs[:, :groups], dim=1)  # (N, G)
     action = outputs[:, groups:]  # (N, A)
     return action - group_logsumexp(action, group_of, groups)[:, group_of] + group[:, group_of]
+
+
+def mean_of_heads(log_probs: Tensor) -> Tensor:
+    """(N, A) of one head as they are; of several, (heads, N, A), the logarithm of their mean probability."""
+    if log_probs.dim() == 2:
+        return log_probs
+    return log_probs.logsumexp(0) - math.log(len(log_probs))
 
 
 def group_logsumexp(values: Tensor, group_of: Tensor, groups: int) -> Tensor:
@@ -138,12 +147,15 @@ def mixed_loss(
 
     Args:
         loss: of the recipe.
-        log_probs: (N, A).
+        log_probs: (N, A); (heads, N, A) of a network with several heads, whose losses are summed.
         labels: (N,) int64.
         embedded: (N, E) or None.
         partner: (N,) int64, the row of the clip that is mixed into each; None where nothing is mixed.
         share: (N,) of each clip itself; the rest is its partner's.
     """
+    if log_probs.dim() == 3:
+        each = [mixed_loss(loss, head, labels, None, partner, share) for head in log_probs[1:]]
+        return sum(each, mixed_loss(loss, log_probs[0], labels, embedded, partner, share))
     if partner is None or share is None:
         value: Tensor = loss(log_probs, labels, embedded)
         return value

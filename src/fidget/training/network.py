@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from fidget.training.losses import action_log_probs
+from fidget.training.losses import action_log_probs, mean_of_heads
 from fidget.training.recipe import Recipe
 from fidget.training.run_directory import whole_checkpoint
 from poses.layout import Layout
@@ -18,7 +18,9 @@ from protocols.name_vectors import vectors_of_names
 from rgb_models import zoo as rgb_zoo
 from rgb_models.model import RgbModel
 from rgb_models.resnet2d import FrameResNet
+from skeleton_models import two_path_zoo
 from skeleton_models.model import SkeletonModel
+from skeleton_models.rgbpose_two_path import RgbPoseConv3d
 from skeleton_models.zoo import MODELS as SKELETON_MODELS
 from skeleton_models.zoo import create_model, published_names
 from weights.checkpoint import load_exactly, read_checkpoint, rename
@@ -40,7 +42,7 @@ class ActionNetwork(nn.Module):
 
     def __init__(
         self,
-        model: SkeletonModel | RgbModel,
+        model: SkeletonModel | RgbModel | RgbPoseConv3d,
         group_of: Tensor | None = None,
         embedding_width: int = 0,
         embedding_head: Literal["linear", "tanh"] = "linear",
@@ -53,6 +55,9 @@ class ActionNetwork(nn.Module):
     def forward(self, *inputs: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities (N, A), and features as label embeddings (N, E) or None.
 
+        Of a model with several heads they are the logarithm of the mean probability; in training all heads',
+        (heads, N, A), for each has its loss.
+
         The inputs are those of a batch: what the model's `forward_features` takes.
         Volumes may be uint8, 255 for 1, or half precision: heatmap models scale them on their own device.
         """
@@ -61,7 +66,12 @@ class ActionNetwork(nn.Module):
             log_probs = action_log_probs(self.model.forward_head(of_frames.mean(1)), self.group_of)
             return log_probs, self.embed(of_frames).mean(1)
         features = self.model.forward_features(*inputs)
-        log_probs = action_log_probs(self.model.forward_head(features), self.group_of)
+        if isinstance(self.model, RgbPoseConv3d):
+            heads = self.model.forward_heads(features)
+            log_probs = torch.stack([action_log_probs(outputs, self.group_of) for outputs in heads])
+            log_probs = log_probs if self.training else mean_of_heads(log_probs)
+        else:
+            log_probs = action_log_probs(self.model.forward_head(features), self.group_of)
         return log_probs, self.embed(features) if self.embed is not None else None
 
 
@@ -94,13 +104,17 @@ def make_network(
     """
     outputs = len(tree.actions) + (len(tree.groups) if recipe.loss.soft_hierarchy else 0)
     name, options = recipe.model.name, dict(recipe.model.options)
-    model: SkeletonModel | RgbModel
+    model: SkeletonModel | RgbModel | RgbPoseConv3d
     check_input(recipe)
     if layout is None:
         frames = recipe.input.frames or rgb_zoo.preprocessing(name).frames
         if recipe.input.size and "size" in rgb_zoo.model_options(name):
             options.setdefault("size", recipe.input.size)
         model = rgb_zoo.create_model(name, num_classes=outputs, frames=frames, **options)
+    elif recipe.input.form == "frames_and_heatmap":
+        make = two_path_zoo.MODELS[name].make
+        two_path_zoo.MODELS.check_options(name, options)
+        model = make(num_classes=outputs, layout=layout, in_channels=in_channels, **options)
     else:
         model = create_model(name, num_classes=outputs, layout=layout, in_channels=in_channels, **options)
     group_of = torch.tensor(tree.group_of) if recipe.loss.soft_hierarchy else None
@@ -115,6 +129,10 @@ def check_input(recipe: Recipe) -> None:
         ValueError: joints for a network over frames, or frames for one over joints.
     """
     name, form = recipe.model.name, recipe.input.form
+    both = form == "frames_and_heatmap"
+    if both != (name in two_path_zoo.MODELS):
+        takes = "frames or joints alone" if both else "frames and heatmaps"
+        raise ValueError(f"model {name!r} takes {takes}, but input.form is {form!r}; see fidget train --list")
     if form == "frames" and name in SKELETON_MODELS:
         raise ValueError(f"model {name!r} takes joints, but input.form is 'frames'; see fidget train --list")
     if form != "frames" and name in rgb_zoo.MODELS:
@@ -130,7 +148,7 @@ def to_channels_last(network: nn.Module) -> None:
                 parameter.data = parameter.data.contiguous(memory_format=orders[parameter.ndim])
 
 
-def load_pretrained(model: SkeletonModel, name: str, file: Path | str) -> str:
+def load_pretrained(model: SkeletonModel | RgbPoseConv3d, name: str, file: Path | str) -> str:
     """Weights of a checkpoint into a model, ours or a public toolbox's; returns whose names it had.
 
     A classifier of another number of classes is left out, and the model keeps its fresh one; everything else
@@ -145,12 +163,16 @@ def load_pretrained(model: SkeletonModel, name: str, file: Path | str) -> str:
         stored = {key[6:]: tensor for key, tensor in stored.items() if key.startswith("model.")}
     own = model.state_dict()
     candidates = {"fidget": stored}
-    for toolbox, rules in published_names(name).items():
+    two_path = isinstance(model, RgbPoseConv3d)
+    for toolbox, rules in (
+        two_path_zoo.MODELS[name].published if two_path else published_names(name)
+    ).items():
         candidates[toolbox] = rename(stored, rules)
     toolbox = max(candidates, key=lambda key: len(candidates[key].keys() & own.keys()))
     state = candidates[toolbox]
-    head = next(key for key, module in model.named_modules() if module is model.get_classifier())
-    for key in (f"{head}.weight", f"{head}.bias"):
+    last = set(model.get_classifier().modules())
+    heads = [key for key, module in model.named_modules() if module in last]
+    for key in (f"{head}.{part}" for head in heads for part in ("weight", "bias")):
         if key in state and key in own and state[key].shape != own[key].shape:
             state[key] = own[key]
     load_exactly(model, state)

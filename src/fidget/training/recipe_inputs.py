@@ -58,10 +58,10 @@ class _HeatmapKeys(Table):
         return True
 
 
-class FramesTable(Table):
-    """`[input]` with form = "frames": which pictures of a video a network sees, and how large."""
+class _PictureKeys(Table):
+    """Which pictures of a video a network sees, and how large."""
 
-    form: Literal["frames"]
+    form: str
     frames: int = Field(default=0, ge=0)  # 0: as the network was published
     sampling: Literal["segment", "dense", "uniform"] = "segment"
     stride: int = Field(default=1, ge=1)  # frames from one to the next, of sampling = "dense"
@@ -77,7 +77,7 @@ class FramesTable(Table):
     threads: int = Field(default=1, ge=1)  # that decode the clips of a batch
 
     @model_validator(mode="after")
-    def _fits(self) -> FramesTable:
+    def _fits(self) -> _PictureKeys:
         if {len(self.mean), len(self.std)} not in ({0}, {3}):
             raise ValueError("mean and std have 3 numbers each, or none")
         if any(value <= 0 for value in self.std):
@@ -85,6 +85,17 @@ class FramesTable(Table):
         if self.stride > 1 and self.sampling != "dense":
             raise ValueError(f"stride is for sampling 'dense', got sampling {self.sampling!r}")
         return self
+
+    @property
+    def separate(self) -> bool:
+        """One stream is one run."""
+        return False
+
+
+class FramesTable(_PictureKeys):
+    """`[input]` with form = "frames"."""
+
+    form: Literal["frames"]
 
     @property
     def layout(self) -> str:
@@ -96,10 +107,19 @@ class FramesTable(Table):
         """One."""
         return ["rgb"]
 
+
+class FramesAndHeatmapTable(_PictureKeys):
+    """`[input]` with form = "frames_and_heatmap": pictures, and the joints of the same crop as maps."""
+
+    form: Literal["frames_and_heatmap"]
+    layout: str = ""  # empty: the cache's own
+    pose_frames: int = Field(default=32, ge=1)  # of the heatmaps, drawn from the clip for themselves
+    sigma: float = Field(default=0.7, gt=0)  # of the Gaussians, pixels of a map of a quarter of `size`
+
     @property
-    def separate(self) -> bool:
-        """One stream is one run."""
-        return False
+    def streams(self) -> list[str]:
+        """Both are one."""
+        return ["rgb+joint"]
 
 
 _SAID_ELSEWHERE = ("layout", "augment", "test_clips", "test_flip", "kind")

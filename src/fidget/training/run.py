@@ -28,8 +28,9 @@ from fidget.training.network import (
     to_channels_last,
 )
 from fidget.training.optimizer import make_optimizer
+from fidget.training.posed_videos import PosedVideos
 from fidget.training.progress import Progress
-from fidget.training.recipe import Recipe
+from fidget.training.recipe import FrameRecipe, Recipe
 from fidget.training.run_directory import RunDirectory, write_json
 from poses.cache_lock import DirectoryLock
 from poses.layout import Layout
@@ -137,16 +138,18 @@ def open_run(
     Raises:
         ValueError: recipe, clips, protocol, checkpoint or run directory do not fit.
     """
-    over_frames = recipe.input.form == "frames"
+    over_frames = isinstance(recipe, FrameRecipe)
     if isinstance(clips, Path):
         if over_frames:
             raise ValueError(f"recipe {recipe.name!r} is over frames: expected videos, got a pose cache")
         clips = PoseClips(clips, recipe.input.layout)
-    layout = clips.layout if isinstance(clips, PoseClips) else None
-    if over_frames != (layout is None):
+    posed = isinstance(clips, PosedVideos)
+    layout = clips.layout if isinstance(clips, PoseClips | PosedVideos) else None
+    wanted = "frames_and_heatmap" if posed else "frames" if layout is None else "graph or heatmap"
+    if recipe.input.form not in wanted.split(" or "):
+        what = "videos with their poses" if posed else "videos" if layout is None else "poses"
         raise ValueError(
-            f"recipe {recipe.name!r} has input.form {recipe.input.form!r}; got "
-            f"{'videos' if layout is None else 'poses'} of {clips.where}"
+            f"recipe {recipe.name!r} has input.form {recipe.input.form!r}; got {what} of {clips.where}"
         )
     check_input(recipe)
     sets = check_clips(clips, protocol, recipe.data)
@@ -157,7 +160,7 @@ def open_run(
             f"eval.select = 'best_val' needs a split 'val', {protocol.name!r} has {sorted(sets)}"
         )
     builders = build_input(recipe, layout, fabric.device.type, protocol.tree)
-    dimensions = 2 if layout is None else clips.read(sets["train"].clip_ids[0]).xyz.shape[-1]
+    dimensions = 2 if over_frames else clips.read(sets["train"].clip_ids[0]).xyz.shape[-1]
 
     torch.manual_seed(recipe.train.seed)
     embeddings = None
@@ -233,7 +236,8 @@ def _used(
     return {
         "model": recipe.model.name,
         "parameters": f"{sum(p.numel() for p in network.parameters()):,} parameters",
-        **({"frames": _frames_said(recipe)} if layout is None else {"layout": layout.name}),
+        **({"frames": _frames_said(recipe)} if isinstance(recipe, FrameRecipe) else {}),
+        **({} if layout is None else {"layout": layout.name}),
         "device": device + processes,
         "precision": f"precision {recipe.train.precision}",
         "weights": f"begins with {checkpoint} ({whose})" if checkpoint else "",
@@ -260,7 +264,7 @@ def _notes(
     whole = [clip_id for clip_id in clips.without_person if clip_id in used]
     if whole:
         yield f"{len(whole)} clips without a person are seen whole: {few(whole)}"
-    flips = recipe.input.form == "frames" and (recipe.augment.flip_probability or recipe.eval.test_flip)
+    flips = isinstance(recipe, FrameRecipe) and (recipe.augment.flip_probability or recipe.eval.test_flip)
     if flips and (alone := one_sided_actions(protocol.tree)):
         names = [protocol.tree.actions[number] for number in alone]
         yield f"mirror images of {len(names)} actions have no label of their own side: {few(names)}"

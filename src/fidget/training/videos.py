@@ -85,6 +85,8 @@ def check_places(recipe: Recipe, places: VideoPlaces) -> None:
         ValueError: a pose cache or a directory for frames is missing, or of no use.
     """
     table = recipe.input
+    if table.form == "frames_and_heatmap" and places.poses is None:
+        raise ValueError("input.form = 'frames_and_heatmap' needs the poses of the videos: give --poses DIR")
     if table.person_crop and places.poses is None:
         raise ValueError("input.person_crop finds persons in a pose cache of the videos: give --poses DIR")
     if table.frame_store != "video" and places.frame_cache is None:

@@ -24,7 +24,7 @@ _QUICK = (
 )  # fmt: skip
 
 
-OF_POSES = [name for name, text in shipped_recipes().items() if 'form = "frames"' not in text]
+OF_POSES = [name for name, text in shipped_recipes().items() if 'form = "frames' not in text]
 
 
 @pytest.mark.parametrize("name", OF_POSES)
