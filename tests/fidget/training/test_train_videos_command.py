@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,8 @@ def place(tmp_path_factory) -> Path:
     (place / "broken.csv").write_text("\n".join(["clip_id,split,label", *broken]))
     (place / "frames.toml").write_text(FRAME_RECIPE)
     (place / "poses.toml").write_text(RECIPE)
-    rows = [row for row in synthetic_rows(9) if row]
-    write_cache(place / "cache", rows)
+    cached = [*synthetic_rows(8), synthetic_rows(9, persons=0)[8]]
+    write_cache(place / "cache", [replace(row, clip_id=f"day/{row.clip_id}") for row in cached])
     (place / "none").mkdir()
     return place
 
@@ -73,6 +74,13 @@ def test_frames_kept_raw_train_to_the_same_weights(place, capsys) -> None:
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
     assert _fidget("frames.toml -o kept --frame-cache kept_frames --set input.frame_store=jpeg") == 1
     assert "kept holds another run: input.frame_store is 'raw' there" in capsys.readouterr().err
+
+
+def test_crops_around_the_person_of_a_pose_cache(place, capsys) -> None:
+    assert _fidget("frames.toml --poses cache --set input.person_crop=true -o person") == 0
+    shown = capsys.readouterr().out
+    assert "4 frames of 32 px around the person, segment" in shown
+    assert "1 clips without a person are seen whole: day/clip08" in shown
 
 
 def test_a_clip_without_a_video_is_dropped_where_the_recipe_says_so(capsys) -> None:
