@@ -71,6 +71,9 @@ class FeaturesTable(WindowTable):
     """`[input]` with form = "features": files of feature sequences."""
 
     form: Literal["features"]
+    feature_stride: float = Field(default=0, ge=0)  # frames between features; 0: equal parts of a recording
+    clip_frames: float = Field(default=1, ge=1)  # frames that a feature was made of
+    channels_first: bool = False  # files hold (C, F)
 
 
 _SAID_ELSEWHERE = ("layout", "augment", "test_clips", "test_flip", "frames", "sampling", "convention")
@@ -130,7 +133,7 @@ class DetectionEvalTable(Table):
     batch_size: int = Field(default=0, ge=0)  # windows at once; 0: as in training
     every: int = Field(default=1, ge=1)  # epochs between validations
     select: Literal["last", "best_val"] = "last"
-    splits: list[Literal["val", "test"]] = ["val", "test"]
+    splits: list[Literal["val", "test"]] = Field(default_factory=lambda: ["val", "test"])
 
 
 class DetectionRecipe(Table):
@@ -203,7 +206,8 @@ def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> DetectionRe
         shipped = shipped_recipes()
         if name_or_file not in shipped:
             raise ValueError(
-                f"no recipe {name_or_file!r}: neither a .toml file nor shipped; there are {', '.join(shipped)}"
+                f"no recipe {name_or_file!r}: neither a .toml file nor shipped; "
+                f"there are {', '.join(shipped)}"
             )
         text, where = shipped[name_or_file], f"recipe {name_or_file}"
     return parse_as(_kind_of, text, where, overrides, path.stem)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from fidget.frames.frame_clip import FrameClip
 from fidget.frames.video_clips import VideoClips
 from fidget.training.data import PoseClips, few
 from skeleton_models.clip_arrays import ClipArrays
+from temporal_detection.feature_files import feature_grid, find_features, read_features
 
 Floats = NDArray[np.float64]
 Features = NDArray[np.float32]  # (F, C)
@@ -116,49 +118,60 @@ class VideoRecordings:
 
 
 class FeatureRecordings:
-    """A directory of feature files, one a recording: `ID.npy` (F, C), or `ID.npz` with `features` and `time_s`.
-
-    `time_s` (F,) says for which moment each feature stands. Without it the features stand for equal parts of
-    the recording, whose duration the annotations have to say.
+    """A directory of feature files, one a recording; see `temporal_detection.feature_files`.
 
     Args:
         directory: searched in depth; an id is the path below it without suffix.
         duration_s: recording -> duration in seconds, where it is known.
+        fps: recording -> frame rate, where it is known; for features at a stride.
+        stride_frames: frames from one feature to the next; 0 for features that cover the whole recording in
+            equal parts, whatever their number.
+        clip_frames: frames that a feature was made of.
+        channels_first: files hold (C, F).
+
+    Attributes:
+        channels: C.
 
     Raises:
-        ValueError: no feature file, two files of one id, a file that holds no features or NaN, files of
-            different widths, or no times; all are named.
+        ValueError: no feature file, two files of one id, or files of different widths; named.
     """
 
     form: Form = "features"
 
-    def __init__(self, directory: Path, duration_s: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        duration_s: Mapping[str, float],
+        fps: Mapping[str, Fraction | None],
+        stride_frames: float = 0,
+        clip_frames: float = 1,
+        channels_first: bool = False,
+    ) -> None:
         self.where = str(directory)
+        self._first = channels_first
+        self._files = find_features(directory)
         self.problems: dict[str, str] = {}
         self.status: dict[str, str] = {}
-        self._files: dict[str, Path] = {}
         self._times: dict[str, Floats] = {}
-        files = [file for suffix in ("npy", "npz") for file in sorted(directory.rglob(f"*.{suffix}"))]
-        twice = []
-        for file in files:
-            recording = file.relative_to(directory).with_suffix("").as_posix()
-            if recording in self._files:
-                twice.append(recording)
-            self._files[recording] = file
-        if not files:
-            raise ValueError(f"{directory}: expected feature files (ID.npy or ID.npz), found none")
-        if twice:
-            raise ValueError(f"{directory}: {len(twice)} recordings have two files: {few(twice)}")
-        digest, widths = hashlib.sha256(), {}
+        widths: dict[int, list[str]] = {}
+        digest = hashlib.sha256()
         for recording, file in sorted(self._files.items()):
             try:
-                features, time_s = _load(file, duration_s.get(recording, np.nan))
-            except (ValueError, OSError, KeyError, EOFError) as error:
-                self.status[recording], self.problems[recording] = "failed", f"{file.name}: {error}"
+                features = self.read(recording)
+                times = _clock(recording, duration_s, fps, stride_frames)
+                grid = feature_grid(
+                    times, len(features), stride_frames=stride_frames or None, clip_frames=clip_frames,
+                    name=file.name,
+                )  # fmt: skip
+                self._times[recording] = grid.seconds(np.arange(len(features)))
+                if len(features) < 2:
+                    raise ValueError(f"{file.name}: expected at least 2 features, got {len(features)}")
+            except (ValueError, OSError) as error:
+                self.status[recording], self.problems[recording] = "failed", str(error)
                 continue
-            self.status[recording], self._times[recording] = "ok", time_s
+            self.status[recording] = "ok"
             widths.setdefault(features.shape[1], []).append(recording)
-            for part in (recording.encode("utf-8", "surrogatepass"), features.tobytes(), time_s.tobytes()):
+            for part in (recording.encode("utf-8", "surrogatepass"), features, self._times[recording]):
                 digest.update(part)
         if len(widths) > 1:
             told = ", ".join(f"{width} in {few(ids)}" for width, ids in widths.items())
@@ -172,38 +185,19 @@ class FeatureRecordings:
 
     def read(self, recording: str) -> Features:
         """(F, C)."""
-        return _features_of(self._files[recording])
+        return read_features(self._files[recording], channels_first=self._first)
 
 
-def _load(file: Path, duration_s: float) -> tuple[Features, Floats]:
-    """Features and their times, checked."""
-    features = _features_of(file)
-    if not np.isfinite(features).all():
-        row = int(np.flatnonzero(~np.isfinite(features).all(1))[0])
-        raise ValueError(f"feature {row} is not a number")
-    if file.suffix == ".npz":
-        with np.load(file, allow_pickle=False) as stored:
-            if "time_s" in stored:
-                time_s = np.asarray(stored["time_s"], np.float64)
-                if time_s.shape != (len(features),) or not (np.diff(time_s) > 0).all():
-                    raise ValueError(f"expected {len(features)} times that increase, got {time_s.shape}")
-                return features, time_s
-    if not duration_s > 0:
-        raise ValueError("expected `time_s` in an .npz, or a duration in the annotations; there is neither")
-    edges = np.linspace(0, duration_s, len(features) + 1)
-    return features, (edges[1:] + edges[:-1]) / 2
-
-
-def _features_of(file: Path) -> Features:
-    if file.suffix == ".npz":
-        with np.load(file, allow_pickle=False) as stored:
-            if "features" not in stored:
-                raise ValueError(f"expected an array `features`, got {', '.join(stored) or 'none'}")
-            features = stored["features"]
-    else:
-        features = np.load(file, allow_pickle=False)
-    if features.ndim != 2 or len(features) < 2 or features.dtype.kind not in "fiu":
-        raise ValueError(
-            f"expected features (F, C) of at least 2 moments, got {features.dtype} {features.shape}"
-        )
-    return np.asarray(features, np.float32)
+def _clock(
+    recording: str, duration_s: Mapping[str, float], fps: Mapping[str, Fraction | None], stride_frames: float
+) -> Floats:
+    """Times of the frames that features were made of, as the annotations tell them."""
+    length_s = duration_s.get(recording, np.nan)
+    if not length_s > 0:
+        raise ValueError(f"{recording}: feature files need the recording's duration in the annotations")
+    if not stride_frames:  # any number of equal parts will do
+        return np.array([0.25, 0.75]) * length_s
+    rate = fps.get(recording)
+    if rate is None:
+        raise ValueError(f"{recording}: features at a stride need the frame rate in the annotations")
+    return np.arange(max(2, round(length_s * float(rate)))) / float(rate)
