@@ -1,0 +1,316 @@
+"""PointTAD: queries that look at a window through points of their own, and say a segment and an action each.
+
+Tan et al., "PointTAD: Multi-Label Temporal Action Detection with Learnable Query Points", NeurIPS 2022. Here
+is all that follows the features: the published network makes them by an I3D of its own, of whose two last
+stages it takes the means over the picture, 1024 and 832 channels at 48 points. That network is not here, so
+of a published checkpoint everything loads but it.
+
+Axis letters: N windows, C channels, T points of the grid, Q queries, R points of a query, S samples around
+each of them, L layers, D width, A actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from temporal_detection.detector import Detector, DetectorOutput, check_features
+from weights.architectures import NameRules
+
+BOUNDARY_POINTS = 4  # of a query: the first ones have offsets of their own
+SAMPLES = 4  # around each point
+MIXED_WIDTH = 64
+UNSAID = -30.0  # logit of an action that a query does not say
+
+PUBLISHED_NAMES: dict[str, NameRules] = {
+    "pointtad": (
+        (r"^backbone\..*", ""),  # I3D, which is not here
+        (r"^query_embed\..*", ""),  # never used
+        (r"^input_proj_5c\.", "projections.0."),
+        (r"^input_proj_4f\.", "projections.1."),
+        (r"^init_proposal_(features|points)\.weight$", r"query_\1"),
+        (r"^linear_pred\.", "dense."),
+        (r"^decoder\.head_series\.", "layers."),
+        (r"\.point_deformation\.boundary_", ".sampling.boundary_"),
+        (r"\.point_deformation\.center_", ".sampling.inner_"),
+        (r"\.inst_parallel_mix\.dynamic_layer\.", ".mixing.channel_weights."),
+        (r"\.inst_parallel_mix\.dynamic_temp_layer\.", ".mixing.point_weights."),
+        (r"\.inst_parallel_mix\.norm1\.", ".mixing.narrow_norm."),
+        (r"\.inst_parallel_mix\.norm2\.", ".mixing.wide_norm."),
+        (r"\.inst_parallel_mix\.norm4\.", ".mixing.point_norm."),
+        (r"\.inst_parallel_mix\.out_layer\.", ".mixing.out."),
+        (r"\.inst_parallel_mix\.norm3\.", ".mixing.out_norm."),
+        (r"\.self_attn\.", ".attention."),
+        (r"\.cls_module\.", ".scoring."),
+        (r"\.reg_module\.", ".moving."),
+        (r"\.class_logits\.", ".scores."),
+        (r"\.points_delta\.", ".moves."),
+    )
+}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QueryOutput(DetectorOutput):
+    """What the queries say, of every layer for the loss.
+
+    As `DetectorOutput` the Q queries are its points, all at position 0, so that `offsets` are the start with
+    its sign turned and the end; of the actions each says the likeliest.
+
+    Attributes:
+        class_logits: (L, N, Q, A + 1) of a softmax; the last class is no action at all.
+        segments: (L, N, Q, 2) start and end as shares of the window.
+        dense: (N, T, A) logits of the actions at every point of the grid.
+    """
+
+    class_logits: Tensor
+    segments: Tensor
+    dense: Tensor
+
+
+def segments_of(points: Tensor) -> Tensor:
+    """(..., 2) start and end of points (..., R): the least and the greatest of all but the last third."""
+    spanning = points[..., : points.shape[-1] - -(-points.shape[-1] // 3)]
+    return torch.stack([spanning.amin(-1), spanning.amax(-1)], dim=-1)
+
+
+def sample(features: Tensor, places: Tensor) -> Tensor:
+    """Features at places between the points, linearly interpolated.
+
+    Args:
+        features: (N, T, D).
+        places: (N, K) in 0..1, the first point to the last.
+
+    Returns:
+        (N, K, D).
+    """
+    last = features.shape[1] - 1
+    place = places * last
+    before = place.floor().clamp(max=max(last - 1, 0))
+    share = (place - before)[..., None]  # (N, K, 1)
+    left = before.nan_to_num().long()[..., None].expand(-1, -1, features.shape[2])  # (N, K, D)
+    right = (left + 1).clamp(max=last)
+    return features.gather(1, left) * (1 - share) + features.gather(1, right) * share
+
+
+class PointSampling(nn.Module):
+    """Features around the points of a query (the paper's point-level deformation).
+
+    Four samples lie around each point, at offsets that the query says: one set for its first points, which
+    span the segment's boundaries, and one for the others.
+
+    Args:
+        width: D.
+        points: R.
+    """
+
+    def __init__(self, width: int, points: int) -> None:
+        super().__init__()
+        self.points = points
+        self.boundary_offsets, self.inner_offsets = nn.Linear(width, SAMPLES), nn.Linear(width, SAMPLES)
+        self.boundary_weights, self.inner_weights = nn.Linear(width, SAMPLES), nn.Linear(width, SAMPLES)
+        for layer in (self.boundary_weights, self.inner_weights):
+            nn.init.zeros_(layer.bias)
+        with torch.no_grad():  # samples 1, 2, 3 and 4 points of the grid behind the point
+            for layer in (self.boundary_offsets, self.inner_offsets):
+                layer.bias.copy_(torch.arange(1.0, SAMPLES + 1))
+
+    def forward(self, queries: Tensor, features: Tensor, points: Tensor) -> Tensor:
+        """(N, Q, D), (N, T, D) and (N, Q, R) to (N, Q, R, D)."""
+        of_others = self.points - BOUNDARY_POINTS
+
+        def by_point(boundary: Tensor, inner: Tensor) -> Tensor:
+            """(N, Q, R, S) of (N, Q, S) for the first points and for the others."""
+            first = boundary[:, :, None].expand(-1, -1, BOUNDARY_POINTS, -1)
+            return torch.cat([first, inner[:, :, None].expand(-1, -1, of_others, -1)], dim=2)
+
+        offsets = by_point(self.boundary_offsets(queries), self.inner_offsets(queries))
+        weights = by_point(
+            self.boundary_weights(queries).softmax(-1), self.inner_weights(queries).softmax(-1)
+        )
+        places = (points[..., None] + offsets / features.shape[1]).clamp(0, 1)  # (N, Q, R, S)
+        sampled = sample(features, places.flatten(1)).unflatten(1, places.shape[1:])  # (N, Q, R, S, D)
+        return (sampled * weights[..., None]).sum(3)
+
+
+class ParallelMixing(nn.Module):
+    """What a query makes of its points: mixed over channels and over points, by weights that it says itself.
+
+    Args:
+        width: D.
+        points: R.
+    """
+
+    def __init__(self, width: int, points: int) -> None:
+        super().__init__()
+        self.width, self.points = width, points
+        self.channel_weights = nn.Linear(width, 2 * width * MIXED_WIDTH)
+        self.point_weights = nn.Linear(width, points * points)
+        self.narrow_norm, self.wide_norm = nn.LayerNorm(MIXED_WIDTH), nn.LayerNorm(width)
+        self.point_norm = nn.LayerNorm(points)
+        self.out = nn.Linear(2 * width * points, width)
+        self.out_norm = nn.LayerNorm(width)
+
+    def forward(self, queries: Tensor, sampled: Tensor) -> Tensor:
+        """(N, Q, D) and (N, Q, R, D) to (N, Q, D)."""
+        narrow, wide = self.channel_weights(queries).chunk(2, dim=-1)
+        narrow = narrow.unflatten(-1, (self.width, MIXED_WIDTH))  # (N, Q, D, 64)
+        wide = wide.unflatten(-1, (MIXED_WIDTH, self.width))  # (N, Q, 64, D)
+        across = self.point_weights(queries).unflatten(-1, (self.points, self.points))  # (N, Q, R, R)
+        of_points = functional.relu(self.point_norm(sampled.transpose(2, 3) @ across)).transpose(2, 3)
+        of_channels = functional.relu(self.narrow_norm(sampled @ narrow))  # (N, Q, R, 64)
+        of_channels = functional.relu(self.wide_norm(of_channels @ wide))  # (N, Q, R, D)
+        both = torch.cat([of_channels, of_points], dim=-1).flatten(2)  # (N, Q, R * 2 D)
+        return functional.relu(self.out_norm(self.out(both)))
+
+
+def _hidden(width: int, layers: int) -> nn.Sequential:
+    parts = [(nn.Linear(width, width, bias=False), nn.LayerNorm(width), nn.ReLU()) for _ in range(layers)]
+    return nn.Sequential(*(module for part in parts for module in part))
+
+
+class QueryLayer(nn.Module):
+    """One layer of the decoder: queries look, learn of one another, and move their points.
+
+    Args:
+        width: D.
+        num_classes: A.
+        points: R.
+        feed_forward: width between the two linear layers.
+        heads: of the attention among queries.
+        dropout: of every part.
+    """
+
+    def __init__(
+        self, width: int, num_classes: int, points: int, feed_forward: int, heads: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.sampling = PointSampling(width, points)
+        self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
+        self.mixing = ParallelMixing(width, points)
+        self.linear1, self.linear2 = nn.Linear(width, feed_forward), nn.Linear(feed_forward, width)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
+        self.dropout = nn.Dropout(dropout)
+        self.scoring, self.moving = _hidden(width, 1), _hidden(width, 3)
+        self.scores = nn.Linear(width, num_classes + 1)
+        self.moves = nn.Linear(width, points)
+
+    def forward(self, features: Tensor, points: Tensor, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (N, T, D), points (N, Q, R) and queries (N, Q, D) to logits, points and queries."""
+        sampled = self.sampling(queries, features, points)  # (N, Q, R, D)
+        queries = self.norm1(queries + self.dropout(self.attention(queries, queries, queries)[0]))
+        queries = self.norm2(queries + self.dropout(self.mixing(queries, sampled)))
+        fed = self.linear2(self.dropout(functional.relu(self.linear1(queries))))
+        queries = self.norm3(queries + self.dropout(fed))
+        start, end = segments_of(points).unbind(-1)  # (N, Q) both
+        points = points + self.moves(self.moving(queries)) * (end - start)[..., None] / 2
+        return self.scores(self.scoring(queries)), points, queries
+
+
+class PointTAD(Detector):
+    """Features to queries' segments; see `pointtad` for the published sizes.
+
+    Args:
+        num_classes: A.
+        channels: C of the features, or of each of several parts stacked in that order.
+        width: D.
+        queries: Q.
+        points: R, more than 4.
+        layers: L.
+        feed_forward: width of the queries' own layers.
+        heads: of the attention among queries.
+        dropout: of the decoder.
+
+    Raises:
+        ValueError: too few points, or a width that the heads do not divide.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        channels: int | Sequence[int],
+        *,
+        width: int = 512,
+        queries: int = 24,
+        points: int = 30,
+        layers: int = 2,
+        feed_forward: int = 2048,
+        heads: int = 8,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if points <= BOUNDARY_POINTS or width % heads or width % 2:
+            raise ValueError(
+                f"PointTAD: expected more than {BOUNDARY_POINTS} points and an even width that {heads} heads "
+                f"divide, got {points} points and width {width}"
+            )
+        self.num_classes, self.strides = num_classes, (1,)
+        self.parts = [channels] if isinstance(channels, int) else list(channels)
+        self.projections = nn.ModuleList(nn.Linear(part, width) for part in self.parts)
+        self.query_features = nn.Parameter(torch.randn(queries, width))
+        self.query_points = nn.Parameter(torch.full((queries, points), 0.5))
+        self.layers = nn.ModuleList(
+            QueryLayer(width, num_classes, points, feed_forward, heads, dropout) for _ in range(layers)
+        )
+        self.dense = nn.Sequential(
+            nn.Conv1d(width, width // 2, 3, padding=1), nn.Dropout(), nn.Conv1d(width // 2, num_classes, 1)
+        )
+        for parameter in self.layers.parameters():
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, x: Tensor, valid: Tensor) -> QueryOutput:
+        """What each query says.
+
+        Args:
+            x: (N, C, T) features; padding repeats the last one, as the published code has it.
+            valid: (N, T) whether a point is inside of the recording.
+
+        Raises:
+            ValueError: another shape.
+        """
+        check_features("PointTAD", x, valid, sum(self.parts))
+        split = zip(self.projections, x.transpose(1, 2).split(self.parts, dim=2), strict=True)
+        features = torch.stack([projection(part) for projection, part in split]).sum(0)  # (N, T, D)
+        queries = self.query_features.expand(len(x), -1, -1)  # (N, Q, D)
+        points = self.query_points.expand(len(x), -1, -1)  # (N, Q, R)
+        said, spans = [], []
+        for layer in self.layers:
+            logits, points, queries = layer(features, points, queries)
+            said.append(logits)
+            spans.append(segments_of(points))
+        inside = valid.any(1)[:, None].expand(-1, queries.shape[1])  # (N, Q)
+        grid = spans[-1].clamp(0, 1) * x.shape[2]  # (N, Q, 2)
+        return QueryOutput(
+            position=grid.new_zeros(queries.shape[1]),
+            stride=grid.new_ones(queries.shape[1]),
+            logits=_likeliest(said[-1]),
+            offsets=torch.stack([-grid[..., 0], grid[..., 1]], dim=-1),
+            valid=inside,
+            class_logits=torch.stack(said),
+            segments=torch.stack(spans),
+            dense=self.dense(features.transpose(1, 2)).transpose(1, 2),
+        )
+
+
+def _likeliest(class_logits: Tensor) -> Tensor:
+    """(N, Q, A) logits of (N, Q, A + 1): of the likeliest action its probability's, of the others none."""
+    probability = class_logits.float().softmax(-1)[..., :-1]
+    most, action = probability.max(-1, keepdim=True)
+    logit = torch.logit(most, eps=1e-6)
+    return torch.full_like(probability, UNSAID).scatter(-1, action, logit)
+
+
+def pointtad(*, num_classes: int, channels: int | Sequence[int] = (1024, 832), **options: Any) -> PointTAD:
+    """PointTAD with the sizes of its MMA-52 baseline: 24 queries of 30 points, 48 points of the grid.
+
+    Args:
+        num_classes: A.
+        channels: of the features; the two stages of I3D, stacked in that order, unless said otherwise.
+        options: those of `PointTAD`.
+    """
+    return PointTAD(num_classes, channels, **options)
