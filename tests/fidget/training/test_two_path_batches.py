@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tests.fidget.training.frame_samples import SIDES, ArrayClips, frame_protocol
+from tests.skeleton_models import graph_checks
 from torch import Tensor
 
 from fidget.training.builders import build_input
@@ -218,6 +219,19 @@ def test_it_trains_in_the_same_loop_and_resumes(both: PosedVideos, tmp_path) -> 
     assert (
         load_pretrained(network.model, "rgbpose_conv3d", tmp_path / "whole/checkpoints/last.pt") == "fidget"
     )
+
+
+def test_a_published_checkpoint_begins_with_a_head_of_our_classes(tmp_path) -> None:
+    torch.save({"state_dict": graph_checks.published_state("rgbpose_pose_path")}, tmp_path / "published.pth")
+    options = "model.options={base_channels=[8, 4], rgb_blocks=[1, 1, 1, 1], pose_blocks=[2, 2, 1]}"
+    model = make_network(recipe_of(options), COCO, 17, SIDES, None).model
+    fresh = model.fc_pose.weight.clone()
+    assert load_pretrained(model, "rgbpose_conv3d", tmp_path / "published.pth") in ("pyskl", "mmaction2")
+    torch.testing.assert_close(model.fc_pose.weight, fresh)  # five classes there, three here
+    expected = graph_checks.published_state("rgbpose_pose_path")[
+        "backbone.pose_path.layer2_lateral.conv.weight"
+    ]
+    torch.testing.assert_close(model.to_pose[1].conv.weight, expected)
 
 
 def test_wrong_pairs_of_model_and_input_are_named(both: PosedVideos, tmp_path) -> None:

@@ -28,6 +28,7 @@ from fidget.benchmark.simulator.render_things import add_chair, add_passers_by, 
 
 SMALLEST_SIZE = 32
 _GRAIN = 256  # side of the tile of noise
+_USUAL_SIZE = 224  # for which a film's blur and grain are meant
 _WALL_M = 1.6  # behind the subject
 _MARGIN = 1.35  # of a scenery, where the camera moves
 
@@ -102,6 +103,7 @@ class RenderedClip:
         height, width = staged.person.setting.domain.frame_hw
         self.scale = size / min(height, width)
         self.frame_hw = (2 * round(height * self.scale / 2), 2 * round(width * self.scale / 2))
+        self._fineness = min(1.0, size / _USUAL_SIZE)  # a smaller picture averages grain and blur away
         self._picture = np.empty((*self.frame_hw, 3), np.float32)
         self._spare = np.empty_like(self._picture)
         self._depth = np.empty(self.frame_hw, np.float32)
@@ -154,7 +156,14 @@ class RenderedClip:
         )
         at_y, at_x = stage.grain_at[frame]
         kernel.expose(
-            out, self._picture, self._spare, self.film.blur, stage.grain, int(at_y), int(at_x), stage.gain
+            out,
+            self._picture,
+            self._spare,
+            self._fineness * self.film.blur,
+            stage.grain,
+            int(at_y),
+            int(at_x),
+            stage.gain,
         )
 
     @cached_property
@@ -196,7 +205,7 @@ class RenderedClip:
             looking,
             boxes,
             box_paints,
-            (film.grain * clip.standard_normal((_GRAIN, _GRAIN))).astype(np.float32),
+            (self._fineness * film.grain * clip.standard_normal((_GRAIN, _GRAIN))).astype(np.float32),
             clip.integers(0, _GRAIN, (self.frames, 2)),
         )
 

@@ -91,7 +91,8 @@ def _add_arm(shapes: Shapes, joints: Reals, side: int, build: Build, look: Look)
     else:
         hem = shoulder + 0.6 * (elbow - shoulder)
         shapes.limb(shoulder, hem, (0.052 * thick, 0.05 * thick), paint.SHIRT, rounded=0.5, cloth=(0.0, 0.17))
-        shapes.limb(shoulder, elbow, (0.043 * thick, 0.041 * thick), paint.SKIN)
+        under = shoulder + 0.4 * (elbow - shoulder)
+        shapes.limb(under, elbow, (0.041 * thick, 0.041 * thick), paint.SKIN)
         shapes.limb(elbow, wrist, (0.041 * thick, 0.027 * thick), paint.SKIN)
 
 

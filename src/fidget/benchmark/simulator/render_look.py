@@ -63,7 +63,7 @@ def draw_look(subject: str, seed: int) -> Look:
     patterns = np.zeros((PAINTS, 3), np.float32)
     patterns[:, 1] = 1.0
     skin = (_varied(_SKINS, rng, 3) * rng.uniform(0.92, 1.06)).clip(0, 250).astype(np.float32)
-    hair = _varied(_HAIRS, rng, 8)
+    hair = _varied(_HAIRS, rng, 4)
     shirt, trousers = _varied(_CLOTHS, rng, 14), _varied(_TROUSERS, rng, 10)
     paints[SKIN, :3], paints[HAIR, :3], paints[SHIRT, :3] = skin, hair, shirt
     paints[TROUSERS, :3], paints[SHOES, :3] = trousers, _varied(_SHOES, rng, 6)
