@@ -184,6 +184,22 @@ class SkeletonRecogniser(nn.Module):
         nn.init.zeros_(self.classifier.bias)
 
 
+def pose_token_recogniser(
+    *, num_classes: int, layout: Layout | str, in_channels: int, dropout: float = 0.2, **options: Any
+) -> SkeletonRecogniser:
+    """A recogniser with a fresh `PoseTokenEncoder`, by the arguments of the networks over skeletons.
+
+    Args:
+        num_classes: width of the logits.
+        layout: of the joints, or its name.
+        in_channels: C of a joint.
+        dropout: in front of the linear layer.
+        options: of the encoder; a detector that begins from it needs the same.
+    """
+    joints = get_layout(layout) if isinstance(layout, str) else layout
+    return SkeletonRecogniser(PoseTokenEncoder(joints, in_channels, **options), num_classes, dropout)
+
+
 def load_recogniser(model: SkeletonDetector, state: Mapping[str, Tensor]) -> None:
     """The encoder of a trained `SkeletonRecogniser` into a detector's; its classifier stays behind.
 

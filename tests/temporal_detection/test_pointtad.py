@@ -16,7 +16,8 @@ from tests.skeleton_models.named_weights import named_input, named_weights
 from torch import Tensor
 
 from temporal_detection.detector import decode
-from temporal_detection.pointtad import PUBLISHED_NAMES, PointTAD, pointtad, sample, segments_of
+from temporal_detection.pointtad import PUBLISHED_NAMES, PointTAD, pointtad
+from temporal_detection.query_decoder import sample, segments_of
 from temporal_detection.set_loss import SetLoss
 from weights.checkpoint import load_exactly, rename
 

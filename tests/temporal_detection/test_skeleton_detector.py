@@ -17,6 +17,7 @@ from temporal_detection.skeleton_detector import (
     SkeletonDetector,
     SkeletonRecogniser,
     load_recogniser,
+    pose_token_recogniser,
     skeleton_detector,
 )
 
@@ -91,8 +92,9 @@ def test_says_groups_where_actions_have_some() -> None:
 
 
 def test_begins_from_a_recogniser() -> None:
-    encoder = PoseTokenEncoder(COCO, 9, width=16, num_features=24)
-    recogniser = SkeletonRecogniser(encoder, num_classes=5)
+    recogniser = pose_token_recogniser(
+        num_classes=5, layout="coco17", in_channels=9, width=16, num_features=24
+    )
     state = named_weights(recogniser.state_dict())
     recogniser.load_state_dict(state)
     x = named_input("clip", (2, 2, 16, 17, 9))
