@@ -77,7 +77,7 @@ def state_in_motion(
     _add_small_motions(state, person, time_s, busy, rng)
     for number, action in enumerate(plan.actions):
         draws = int(rng.integers(2**31)), round(1000 * action.start_s), action.performed, number
-        _add_action(state, at_rest, person, plan, action, time_s, draws)
+        add_action(state, at_rest, person, plan, action, time_s, draws)
     np.clip(state.curl, 0, 1, out=state.curl)
     np.clip(state.eyes, 0, 1, out=state.eyes)
     np.clip(state.mouth_open, 0, 1, out=state.mouth_open)
@@ -90,7 +90,7 @@ def _body_in_motion(
     return placed(person, state_in_motion(person, plan, time_s, rng))
 
 
-def _add_action(
+def add_action(
     state: PoseState,
     at_rest: Array,
     person: Subject,
