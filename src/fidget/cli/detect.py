@@ -7,11 +7,15 @@ from importlib import import_module
 
 _EPILOG = """\
 examples:
+  fidget detect train sim_skeleton_detector --poses sim --annotations sim-detection.csv -o runs/det
+  fidget detect run video.mp4 --run runs/det
   fidget detect evaluate runs/det/detections/val.parquet --annotations annotations/mma52
   fidget detect diagnose runs/det/detections/val.parquet --annotations annotations/mma52 -o diagnosis.html
 """
 
 VERBS = {
+    "train": "train a detector from poses, videos or features",
+    "run": "find actions in a video or a pose cache",
     "evaluate": "mean average precision of detection files",
     "diagnose": "what a detector does wrong: kinds of errors, misses, confusions",
 }

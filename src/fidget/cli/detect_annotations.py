@@ -31,6 +31,17 @@ def annotated(args: argparse.Namespace) -> tuple[DetectionTable, str]:
         UsageError: no such data set, split or column.
         ValueError: a file that is wrong.
     """
+    table = read_annotations(args)
+    return table, _split(args.split, table)
+
+
+def read_annotations(args: argparse.Namespace) -> DetectionTable:
+    """The annotations of `--annotations`, `--columns` and `--fps`.
+
+    Raises:
+        UsageError: no such data set or column.
+        ValueError: a file that is wrong.
+    """
     from fidget.cli.usage import UsageError
     from protocols.column_map import parse_columns
     from protocols.detection_tables import DETECTION_KINDS, detection_kind, read_detection_table
@@ -53,8 +64,7 @@ def annotated(args: argparse.Namespace) -> tuple[DetectionTable, str]:
             f"JSON of ActivityNet, a table with starts and ends, or NAME:PATH with one of "
             f"{', '.join(DETECTION_KINDS)}"
         )
-    table = read_detection_table(*kind, columns, rate)
-    return table, _split(args.split, table)
+    return read_detection_table(*kind, columns, rate)
 
 
 def _split(name: str | None, table: DetectionTable) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from torch import Tensor, nn
 
 from fidget.detection.inputs import WindowInput, build_inputs, check_form, graph_input
 from fidget.detection.network import (
@@ -33,7 +34,7 @@ from poses.cache_lock import DirectoryLock
 from protocols.detection_table import DetectionTable
 from protocols.label_tree import LabelTree
 from temporal_detection.detection_loss import DetectionLoss
-from temporal_detection.detector import Detector
+from temporal_detection.detector import Detector, DetectorOutput
 
 
 @dataclass
@@ -42,7 +43,7 @@ class DetectionRun:
 
     Attributes:
         network: the detector itself.
-        wrapped: the detector as Fabric runs it.
+        wrapped: the detector as Fabric runs it; it gives the fields of `DetectorOutput`.
         optimizer: the optimiser as Fabric runs it.
         shapes: of its input, stored beside its weights.
         used: what computes, in words.
@@ -66,6 +67,23 @@ class DetectionRun:
     shapes: Shapes
     used: dict[str, str]
     lock: DirectoryLock | None
+
+
+class PlainOutputs(nn.Module):
+    """A detector whose output is a tuple, since Fabric takes no frozen record.
+
+    Args:
+        network: the detector.
+    """
+
+    def __init__(self, network: Detector) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor | None, ...]:
+        """The fields of `DetectorOutput`, in their order."""
+        output: DetectorOutput = self.network(x, valid)
+        return tuple(getattr(output, one.name) for one in fields(output))
 
 
 def shapes_of(recipe: DetectionRecipe, recordings: Recordings) -> Shapes:
@@ -121,7 +139,7 @@ def open_detection_run(
     if recipe.train.channels_last:
         to_channels_last(network)
     optimizer = make_optimizer(network, recipe.train)
-    wrapped, fabric_optimizer = fabric.setup(network, optimizer)
+    wrapped, fabric_optimizer = fabric.setup(PlainOutputs(network), optimizer)
     average = AveragedWeights(network, recipe.train.ema_decay) if recipe.train.ema_decay else None
     return DetectionRun(
         recipe, table, place, fabric, recordings, sets, *inputs, network, wrapped, fabric_optimizer, loss,
