@@ -8,7 +8,6 @@ the seed and the size alone, and every picture can be had by itself. Simulated: 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from zlib import crc32
 
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from fidget.benchmark.simulator import render_kernel as kernel
 from fidget.benchmark.simulator import render_look as paint
 from fidget.benchmark.simulator.clip import SimulationSettings, StagedClip, stage_clip
-from fidget.benchmark.simulator.clip_plan import FPS
 from fidget.benchmark.simulator.estimator_noise import thing_before
 from fidget.benchmark.simulator.render_body import add_body
 from fidget.benchmark.simulator.render_look import draw_look
@@ -99,7 +97,7 @@ class RenderedClip:
         self._staged, self._seed = staged, seed
         self.clip_id, self.label = staged.clip_id, staged.label
         self.frames = len(staged.body.joints_m)
-        self.fps = Fraction(FPS)
+        self.fps = staged.fps
         height, width = staged.person.setting.domain.frame_hw
         self.scale = size / min(height, width)
         self.frame_hw = (2 * round(height * self.scale / 2), 2 * round(width * self.scale / 2))
@@ -187,7 +185,8 @@ class RenderedClip:
         if setting.posture == "seated":
             add_chair(shapes, build, room)
         if name == "street":
-            add_passers_by(shapes, floor, np.arange(self.frames, dtype=np.float32) / np.float32(FPS), clip)
+            time_s = np.arange(self.frames, dtype=np.float32) / np.float32(self.fps)
+            add_passers_by(shapes, floor, time_s, clip)
         add_body(shapes, staged.body, build, look)
         film = FILMS[name]
         scenery, looking = self._background(name, floor, room, clip)
