@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from fidget.benchmark.simulator import render_videos
+from fidget.benchmark.simulator import render_videos, simulate
 from fidget.benchmark.simulator.clip import SimulationSettings, stage_clip
 from fidget.benchmark.simulator.domains import DOMAIN_TABLE
 from fidget.benchmark.simulator.render import RenderedClip, render_clip
@@ -181,8 +181,7 @@ def test_a_stopped_run_goes_on_and_another_one_is_refused(
 def test_processes_do_not_change_the_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, 4)
     alone = simulate_videos(tmp_path / "a", TINY, size=32).directory
-    monkeypatch.setattr(render_videos, "_CLIPS_AT_ONCE", 2)
-    monkeypatch.setattr(render_videos, "_PACKS_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(simulate, "_PACKS_WORTH_A_PROCESS", 1)
     together = simulate_videos(tmp_path / "b", TINY, size=32, workers=2).directory
     for path in sorted(alone.rglob("*.mp4")):
         assert (together / path.relative_to(alone)).read_bytes() == path.read_bytes()

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import signal
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,7 +20,7 @@ import numpy as np
 from fidget.benchmark.simulator.clip import SimulationSettings
 from fidget.benchmark.simulator.clip_plan import plan_clips
 from fidget.benchmark.simulator.render import RenderedClip, render_clip
-from fidget.benchmark.simulator.simulate import simulator_sha256
+from fidget.benchmark.simulator.simulate import in_order, simulator_sha256
 from fidget.reports.video_file import video_encoder, write_video
 from poses.whole_file import replacing
 from protocols.trees import tree
@@ -31,8 +28,6 @@ from protocols.trees import tree
 MARKER = "simulation.json"
 SUFFIX = ".mp4"
 TITLE = "simulated, not a person"
-_CLIPS_AT_ONCE = 4  # one message of a process
-_PACKS_WORTH_A_PROCESS = 4  # a process needs seconds to start
 
 # Path, clip id, performed action, frames, domain, subject.
 _Job = tuple[str, str, int, int, str, str]
@@ -90,7 +85,7 @@ def simulate_videos(
     chosen = settings or SimulationSettings()
     plan = plan_clips(scale, seed, chosen.label_noise)
     root = videos_beside(directory)
-    _mark(root, _description(scale, seed, chosen, size))
+    mark_videos(root, _description(scale, seed, chosen, size))
     jobs: list[_Job] = []
     for i, clip_id in enumerate(plan.clip_ids):
         path = root / f"{clip_id}{SUFFIX}"
@@ -99,17 +94,19 @@ def simulate_videos(
             jobs.append((str(path), *job))
     if on_start is not None:
         on_start(len(jobs), len(plan) - len(jobs))
-    for _ in _written(jobs, seed, chosen, size, workers):
+    write = partial(_write, seed=seed, settings=chosen, size=size)
+    for _ in in_order(jobs, write, workers, at_once=1):
         if on_clip is not None:
             on_clip()
     return SimulatedVideos(root, len(plan), len(jobs))
 
 
-def write_clip(path: Path, clip: RenderedClip) -> None:
-    """Draw and encode one clip; its title says that it is simulated."""
+def write_clip(path: Path, clip: RenderedClip, what: str | None = None) -> None:
+    """Draw and encode one clip; its title says that it is simulated, and `what` is done or its action."""
     seconds = clip.film.keyframe_s
     every = None if seconds is None else round(seconds * clip.fps)
-    title = f"{TITLE}: {clip.clip_id}, {tree('mma82').actions[clip.label]}"
+    done = tree("mma82").actions[clip.label] if what is None else what
+    title = f"{TITLE}: {clip.clip_id}, {done}"
     picture = np.empty((*clip.frame_hw, 3), np.uint8)
     with write_video(path, clip.frame_hw, clip.fps, keyframe_every=every, title=title) as video:
         for frame in range(clip.frames):
@@ -138,7 +135,7 @@ def _description(scale: float, seed: int, settings: SimulationSettings, size: in
     }
 
 
-def _mark(root: Path, description: dict[str, object]) -> None:
+def mark_videos(root: Path, description: dict[str, object]) -> None:
     """See that the directory is new or of the same videos, and say what it holds.
 
     Raises:
@@ -169,38 +166,8 @@ def _mark(root: Path, description: dict[str, object]) -> None:
         temporary.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
 
 
-def _written(
-    jobs: list[_Job], seed: int, settings: SimulationSettings, size: int, workers: int
-) -> Iterator[None]:
-    """One item a video; a bounded number of messages waits at a time."""
-    packs = [jobs[start : start + _CLIPS_AT_ONCE] for start in range(0, len(jobs), _CLIPS_AT_ONCE)]
-    workers = min(workers, len(packs) // _PACKS_WORTH_A_PROCESS)
-    if workers <= 1:
-        for job in jobs:
-            _write_pack([job], seed, settings, size)
-            yield
-        return
-    context = multiprocessing.get_context("spawn")  # as elsewhere: a fork of a process with threads may hang
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as pool:
-        waiting: deque[Future[int]] = deque()
-        try:
-            for pack in packs:
-                waiting.append(pool.submit(_write_pack, pack, seed, settings, size))
-                if len(waiting) > 2 * workers:
-                    yield from (None for _ in range(waiting.popleft().result()))
-            while waiting:
-                yield from (None for _ in range(waiting.popleft().result()))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C is the parent's: it stops giving work."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _write_pack(pack: list[_Job], seed: int, settings: SimulationSettings, size: int) -> int:
+def _write(jobs: list[_Job], seed: int, settings: SimulationSettings, size: int) -> list[None]:
     """Write some videos; runs in a process of its own."""
-    for path, *job in pack:
+    for path, *job in jobs:
         write_clip(Path(path), render_clip(*job, seed, settings, size))  # type: ignore[arg-type]
-    return len(pack)
+    return [None] * len(jobs)
