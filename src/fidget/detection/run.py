@@ -43,7 +43,8 @@ class DetectionRun:
 
     Attributes:
         network: the detector itself.
-        wrapped: the detector as Fabric runs it; it gives the fields of `DetectorOutput`.
+        plain: the detector with a tuple for its output.
+        wrapped: the same as Fabric runs it.
         optimizer: the optimiser as Fabric runs it.
         shapes: of its input, stored beside its weights.
         used: what computes, in words.
@@ -59,6 +60,7 @@ class DetectionRun:
     train_input: WindowInput
     seen_input: WindowInput
     network: Detector
+    plain: PlainOutputs
     wrapped: Any
     optimizer: Any
     loss: DetectionLoss
@@ -79,11 +81,18 @@ class PlainOutputs(nn.Module):
     def __init__(self, network: Detector) -> None:
         super().__init__()
         self.network = network
+        self.kind: type[DetectorOutput] = DetectorOutput
 
     def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor | None, ...]:
-        """The fields of `DetectorOutput`, in their order."""
+        """The fields of the detector's output, in their order."""
         output: DetectorOutput = self.network(x, valid)
+        self.kind = type(output)
         return tuple(getattr(output, one.name) for one in fields(output))
+
+    def whole(self, values: tuple[Tensor | None, ...]) -> DetectorOutput:
+        """The output that these are the fields of."""
+        named = dict(zip((one.name for one in fields(self.kind)), values, strict=True))
+        return self.kind(**named)  # type: ignore[arg-type]
 
 
 def shapes_of(recipe: DetectionRecipe, recordings: Recordings) -> Shapes:
@@ -139,11 +148,12 @@ def open_detection_run(
     if recipe.train.channels_last:
         to_channels_last(network)
     optimizer = make_optimizer(network, recipe.train)
-    wrapped, fabric_optimizer = fabric.setup(PlainOutputs(network), optimizer)
+    plain = PlainOutputs(network)
+    wrapped, fabric_optimizer = fabric.setup(plain, optimizer)
     average = AveragedWeights(network, recipe.train.ema_decay) if recipe.train.ema_decay else None
     return DetectionRun(
-        recipe, table, place, fabric, recordings, sets, *inputs, network, wrapped, fabric_optimizer, loss,
-        average, progress, shapes, used, lock,
+        recipe, table, place, fabric, recordings, sets, *inputs, network, plain, wrapped, fabric_optimizer,
+        loss, average, progress, shapes, used, lock,
     )  # fmt: skip
 
 

@@ -22,7 +22,6 @@ from fidget.training.run import Machines, launch
 from fidget.training.run_directory import Row, load_tensors, read_rows, save_tensors, write_rows
 from fidget.training.schedule import base_learning_rate, learning_rate_factor
 from protocols.detection_table import DetectionTable
-from temporal_detection.detector import DetectorOutput
 
 _LOSSES = ("total", "classification", "regression", "groups")
 
@@ -123,7 +122,7 @@ def train_epoch(run: DetectionRun, epoch: int, timing: dict[str, float]) -> Row:
             batch = run.train_input.finish(made.to(fabric.device, non_blocking=True))
             segments = [torch.from_numpy(one.segments).to(fabric.device) for one in annotated]
             labels = [torch.from_numpy(one.labels).to(fabric.device) for one in annotated]
-            output = DetectorOutput(*run.wrapped(batch.x, batch.valid))
+            output = run.plain.whole(run.wrapped(batch.x, batch.valid))
             losses = run.loss(output, segments, labels)
             run.optimizer.zero_grad(set_to_none=True)
             fabric.backward(losses.total)

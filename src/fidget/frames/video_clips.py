@@ -120,6 +120,14 @@ class VideoClips:
         """
         return self._entries[clip_id].time_us / 1e6
 
+    def path(self, clip_id: str) -> Path:
+        """Where a video lies.
+
+        Raises:
+            KeyError: there is no such video.
+        """
+        return self._entries[clip_id].path
+
     def _frames(self, entry: VideoEntry, numbers: NDArray[np.int64]) -> FramesRgb:
         """(K, H, W, 3) of these frame numbers."""
         if self.cache is None:
