@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.detection_rules import Rule
-from protocols.segment_matching import Floats, Integers, Segments, match, overlapping_pairs
+from protocols.segment_matching import Floats, Integers, Segments, match, overlapping_pairs, surest_first
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,56 +94,23 @@ def average_precisions(
             compared.
     """
     positives = np.bincount(annotated, minlength=classes)
-    right = np.zeros(len(scores), np.bool_)
-    right[taken[taken >= 0]] = True
-    rank = ranks_in_class(label, scores, classes, np.flatnonzero(right), rule)
+    order = surest_first(scores, rule, label, classes)
+    hit = np.zeros(len(label), np.bool_)
+    hit[taken[taken >= 0]] = True
+    places = np.flatnonzero(hit[order])  # of those that hit, class by class
+    place = np.zeros(len(label), np.int64)
+    place[order[places]] = places
+    begins: Integers = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=classes))])
     ap = np.full((len(taken), classes), np.nan if rule.absent == "left_out" else 0.0)
     present = np.flatnonzero(positives)
     ap[:, present] = 0.0
     for row, found_by in enumerate(taken):
-        hits = found_by[found_by >= 0]
-        hits = hits[np.lexsort((rank[hits], label[hits]))]
-        bounds = np.searchsorted(label[hits], np.arange(classes + 1))
+        at = np.sort(place[found_by[found_by >= 0]])  # class by class, surest first
+        bounds = np.searchsorted(at, begins)
         for one in present:
-            at = rank[hits[bounds[one] : bounds[one + 1]]]
-            ap[row, one] = interpolated_precision(at, int(positives[one]), normal)
+            ranks = at[bounds[one] : bounds[one + 1]] - (begins[one] - 1)
+            ap[row, one] = interpolated_precision(ranks, int(positives[one]), normal)
     return ap
-
-
-def ranks_in_class(label: Integers, scores: Floats, classes: int, asked: Integers, rule: Rule) -> Integers:
-    """(D,) where in its class's list, surest first and from 1, a detection stands; 0 where nobody asked.
-
-    Args:
-        label: (D,) class of each detection.
-        scores: (D,) how sure each is.
-        classes: A.
-        asked: rows of the detections that need a rank, each once; few do.
-        rule: says who comes first of equals.
-    """
-    rank = np.zeros(len(scores), np.int64)
-    by_class = np.argsort(label.astype(np.uint16), kind="stable")  # a radix sort; in the order of the file
-    bounds = np.searchsorted(label[by_class], np.arange(classes + 1))
-    asked_label = label[asked]
-    for one in np.unique(asked_label):
-        rows = by_class[bounds[one] : bounds[one + 1]]
-        own, mine = np.sort(scores[rows]), asked[asked_label == one]
-        below = np.searchsorted(own, scores[mine], "left")
-        equal = np.searchsorted(own, scores[mine], "right") - below
-        rank[mine] = len(own) - below - equal + 1
-        tied = mine[equal > 1]
-        if len(tied):
-            rank[tied] += _among_equals(rows, scores, tied, rule.first_of_equals)
-    return rank
-
-
-def _among_equals(rows: Integers, scores: Floats, tied: Integers, first: bool) -> Integers:
-    """How many equally sure detections of its class come before each of these."""
-    ordered = rows[np.lexsort((rows if first else -rows, -scores[rows]))]
-    values = -scores[ordered]
-    place = np.empty(int(rows.max()) + 1, np.int64)
-    place[ordered] = np.arange(len(ordered))
-    found: Integers = place[tied] - np.searchsorted(values, -scores[tied], "left")
-    return found
 
 
 def interpolated_precision(ranks: Integers, positives: int, normal: float | None = None) -> float:

@@ -9,7 +9,7 @@ Letters: K thresholds, A classes, D detections, I instances.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,11 +92,10 @@ def measure_detections(
     """
     _check(detections, instances, videos, tious)
     number = {video_id: row for row, video_id in enumerate(videos)}
-    table = np.array([(number.get(one.video_id, -1), one.label) for one in instances], np.int64)
-    if (table[:, 0] < 0).any():
-        wrong = instances[int(np.flatnonzero(table[:, 0] < 0)[0])].video_id
+    actions = Annotated.of(instances, number)
+    if (actions.video < 0).any():
+        wrong = instances[int(np.flatnonzero(actions.video < 0)[0])].video_id
         raise ValueError(f"an instance is of video {wrong!r}, which is not among the {len(videos)} videos")
-    times = np.array([(one.t_start_s, one.t_end_s) for one in instances], np.float64)
     found = Counted.of(detections, number)
     if not found.known:
         raise ValueError(
@@ -104,14 +103,14 @@ def measure_detections(
             f"annotations of {_few(videos)}; do the names have the same form?"
         )
     tree = detections.tree
-    actions = Annotated(table[:, 0], table[:, 1], times[:, 0], times[:, 1])
     kept = actions.without_duplicates() if rule.drop_duplicates else actions
     body = None
     if tree.groups:
         group_of = np.array(tree.group_of, np.int64)
         mapped = Annotated(actions.video, group_of[actions.label], actions.start_s, actions.end_s)
         mapped = mapped.without_duplicates() if rule.drop_duplicates else mapped
-        body = _level(tree.groups, found.video, group_of[detections.actions], detections, mapped, tious, rule)
+        label = group_of[detections.actions]
+        body = _level(tree.groups, found.video, label, detections, mapped, tious, rule)
     return DetectionMeasures(
         action=_level(tree.actions, found.video, detections.actions, detections, kept, tious, rule),
         body=body,
@@ -161,24 +160,41 @@ class Annotated:
     def __len__(self) -> int:
         return len(self.video)
 
+    @staticmethod
+    def of(instances: Sequence[Instance], number: Mapping[str, int]) -> Annotated:
+        """Instances as arrays, with -1 for videos that have no number."""
+        return Annotated(
+            np.fromiter((number.get(one.video_id, -1) for one in instances), np.int64, len(instances)),
+            np.fromiter((one.label for one in instances), np.int64, len(instances)),
+            np.fromiter((one.t_start_s for one in instances), np.float64, len(instances)),
+            np.fromiter((one.t_end_s for one in instances), np.float64, len(instances)),
+        )
+
     def without_duplicates(self) -> Annotated:
         """Without instances of no length, and those that repeat an earlier one that was kept."""
-        kept: list[int] = []
+        kept = self.end_s - self.start_s > 0
         earlier: dict[tuple[int, int], list[int]] = {}
-        for row, key in enumerate(zip(self.video.tolist(), self.label.tolist(), strict=True)):
-            start, end = self.start_s[row], self.end_s[row]
-            if end - start <= 0:
+        for row in self._close_starts().tolist():
+            if not kept[row]:
                 continue
-            others = earlier.setdefault(key, [])
+            others = earlier.setdefault((int(self.video[row]), int(self.label[row])), [])
             if any(
-                abs(start - self.start_s[o]) <= _SAME_S and abs(end - self.end_s[o]) <= _SAME_S
+                abs(self.start_s[row] - self.start_s[o]) <= _SAME_S
+                and abs(self.end_s[row] - self.end_s[o]) <= _SAME_S
                 for o in others
             ):
-                continue
-            others.append(row)
-            kept.append(row)
-        rows = np.array(kept, np.int64)
-        return Annotated(self.video[rows], self.label[rows], self.start_s[rows], self.end_s[rows])
+                kept[row] = False
+            else:
+                others.append(row)
+        return Annotated(self.video[kept], self.label[kept], self.start_s[kept], self.end_s[kept])
+
+    def _close_starts(self) -> Integers:
+        """Rows, in order, that begin about when another of their video and class begins: few do."""
+        order = np.lexsort((self.start_s, self.label, self.video))
+        one, later = order[:-1], order[1:]
+        close = (self.video[one] == self.video[later]) & (self.label[one] == self.label[later])
+        close &= self.start_s[later] - self.start_s[one] <= 2 * _SAME_S  # of rounding's two sides
+        return np.unique(np.r_[one[close], later[close]])
 
     def overlaps(self) -> int:
         """Pairs of one video and class that share time."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,13 @@ class Detections:
 
     def videos(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         """The videos, each once, in the order in which they come; and (N,) the number of each row's."""
-        coded = pa.array(self.video_ids, pa.string()).dictionary_encode()
-        return tuple(coded.dictionary.to_pylist()), coded.indices.to_numpy().astype(np.int64)
+        return self._videos
+
+    @cached_property
+    def _videos(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        number: dict[str, int] = {}
+        rows = [number.setdefault(name, len(number)) for name in self.video_ids]
+        return tuple(number), np.array(rows, np.int64)
 
 
 def write_detections(path: str | Path, detections: Detections) -> None:
@@ -127,25 +133,21 @@ def read_detections(path: str | Path, tree: LabelTree | None = None) -> Detectio
     if not path.is_file():
         raise FileNotFoundError(2, "expected a detection file (Parquet)", str(path))
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, read_dictionary=["video_id"]) as file:
             if file.metadata.num_rows > _ROWS_READABLE:
                 raise ValueError(f"claims {file.metadata.num_rows} rows, at most {_ROWS_READABLE} are read")
             stored = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
             missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
             if missing:
                 raise ValueError(f"expected the columns {', '.join(_COLUMNS)}, missing: {', '.join(missing)}")
-            table = file.read(columns=list(_COLUMNS))
-        return _from_table(table, json.loads(stored) if stored else {}, tree)
+            return _from_file(file, json.loads(stored) if stored else {}, tree)
     except (pa.ArrowException, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: no detection file: {' '.join(str(error).split())[:300]}") from error
 
 
-def _from_table(table: pa.Table, metadata: Any, tree: LabelTree | None) -> Detections:
+def _from_file(file: pq.ParquetFile, metadata: Any, tree: LabelTree | None) -> Detections:
     if not isinstance(metadata, dict):
         raise ValueError(f"expected a JSON object under the key 'fidget', got {type(metadata).__name__}")
-    for name in _COLUMNS:
-        if table[name].null_count:
-            raise ValueError(f"column {name} holds nulls")
     found = _tree_of(metadata) or tree
     if found is None:
         raise ValueError("names no label tree under the metadata key 'fidget', and none was given")
@@ -153,17 +155,51 @@ def _from_table(table: pa.Table, metadata: Any, tree: LabelTree | None) -> Detec
         raise ValueError(
             f"expected the {len(tree.actions)} actions of {tree.name}, got those of {found.name}"
         )
-    actions = table["action"]
-    if pa.types.is_string(actions.type) or pa.types.is_large_string(actions.type):
-        indices = np.array(action_indices(found, actions.to_pylist()), np.int64)
-    else:
-        indices = actions.cast(pa.int64()).to_numpy()
-    numbers = [table[name].cast(pa.float64()).to_numpy() for name in ("t_start_s", "t_end_s", "score")]
-    coded = table["video_id"].cast(pa.string()).combine_chunks().dictionary_encode()
-    names = np.array(coded.dictionary.to_pylist(), object)  # one string a video, not one a row
-    ids = tuple(names[coded.indices.to_numpy()].tolist())
-    start, end, scores = numbers
-    return Detections(found, ids, start, end, indices, scores, str(metadata.get("method", "")))
+    n, filled = file.metadata.num_rows, 0
+    numbers = {name: np.empty(n) for name in ("t_start_s", "t_end_s", "score")}
+    actions, rows = np.empty(n, np.int64), np.empty(n, np.int64)
+    number: dict[str, int] = {}
+    for group in range(file.num_row_groups):  # one after the other: the file is never in memory twice
+        part = file.read_row_group(group, columns=list(_COLUMNS), use_threads=False)
+        for name in _COLUMNS:
+            if part[name].null_count:
+                raise ValueError(f"column {name} holds nulls")
+        own = slice(filled, filled + len(part))
+        for name, values in numbers.items():
+            values[own] = part[name].cast(pa.float64()).to_numpy()
+        actions[own] = _action_numbers(part["action"], found)
+        names, coded = _coded(part["video_id"])
+        rows[own] = np.array([number.setdefault(name, len(number)) for name in names], np.int64)[coded]
+        filled += len(part)
+    videos = tuple(number)
+    ids = tuple(np.array(videos, object)[rows]) if n else ()  # one string a video, not one a row
+    start, end, scores = numbers.values()
+    detections = Detections(found, ids, start, end, actions, scores, str(metadata.get("method", "")))
+    vars(detections)["_videos"] = (videos, rows)  # what they are is known already
+    return detections
+
+
+def _action_numbers(column: pa.ChunkedArray, tree: LabelTree) -> NDArray[np.int64]:
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.array(action_indices(tree, column.to_pylist()), np.int64)
+    found: NDArray[np.int64] = column.cast(pa.int64()).to_numpy()
+    return found
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The different values, in the order in which they come, and (N,) the number of each row's."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    whole = column.unify_dictionaries().combine_chunks()
+    names = whole.dictionary.cast(pa.string()).to_pylist()
+    if len(set(names)) < len(names):  # nothing forbids a file to name a value twice
+        return _coded(column.cast(pa.string()))
+    indices = whole.indices.to_numpy().astype(np.int64)
+    used, first = np.unique(indices, return_index=True)  # categories that no row has are left out
+    order = np.argsort(first)
+    number = np.full(len(names), -1, np.int64)
+    number[used[order]] = np.arange(len(used))
+    return tuple(names[one] for one in used[order].tolist()), number[indices]
 
 
 def _tree_of(metadata: dict[str, Any]) -> LabelTree | None:

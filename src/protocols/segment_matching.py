@@ -20,6 +20,7 @@ from protocols.detection_rules import Rule
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
+_FEW = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,18 +102,62 @@ def tiou(start_s: Floats, end_s: Floats, other_start_s: Floats, other_end_s: Flo
     return overlap
 
 
+def surest_first(scores: Floats, rule: Rule, label: Integers | None = None, classes: int = 1) -> Integers:
+    """(D,) rows of detections, surest first; equals as the rule says: as in the file, or the other way round.
+
+    Many are sorted by whole numbers of 32 bits, of class and score, in two rounds of a radix sort; those that
+    share a number are sorted once more by what they are.
+
+    Args:
+        scores: (D,) how sure each is.
+        rule: says who comes first of equals.
+        label: (D,) class of each, if the rows shall come class by class.
+        classes: A.
+    """
+    last = not rule.first_of_equals
+    values = np.negative(scores if rule.first_of_equals else scores[::-1])
+    kinds = np.zeros(1, np.int64) if label is None else label[::-1] if last else label
+    lowest, highest = values.min(initial=np.inf), values.max(initial=-np.inf)
+    steps = 2 ** (32 - (classes - 1).bit_length())  # numbers for the scores of a class
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        scale = (steps - 2) / (highest - lowest)
+    if len(values) < _FEW or not np.isfinite(scale) or classes > _FEW:
+        order = np.lexsort((values, np.broadcast_to(kinds, values.shape)))
+    else:
+        share = values - lowest
+        share *= scale
+        key = share.astype(np.uint32)
+        if classes > 1:
+            key += kinds.astype(np.uint32) * np.uint32(steps)
+        low, high = key.astype(np.uint16), (key >> np.uint32(16)).astype(np.uint16)
+        order = np.argsort(low, kind="stable")
+        order = order[np.argsort(high[order], kind="stable")]
+        low, high = low[order], high[order]
+        same = (low[1:] == low[:-1]) & (high[1:] == high[:-1])
+        if same.any():
+            alike = np.flatnonzero(np.r_[False, same] | np.r_[same, False])
+            rows = order[alike]
+            order[alike] = rows[np.lexsort((values[rows], key[rows]))]
+    return len(values) - 1 - order if last else order
+
+
 def overlapping_pairs(
     detections: Segments, scores: Floats, instances: Segments, least_tiou: float, rule: Rule
 ) -> Pairs:
     """All pairs of one group whose overlap is at least `least_tiou`.
 
-    Equal scores are ordered as the rule says: the detection that comes first in the file before the others,
-    or after them.
+    Args:
+        detections: D.
+        scores: (D,) how sure each is.
+        instances: I.
+        least_tiou: in 0..1.
+        rule: how an overlap is computed, and who comes first of equally sure ones.
     """
     by_group = np.argsort(instances.group, kind="stable")
     groups, first, count = np.unique(instances.group[by_group], return_index=True, return_counts=True)
     place = _places(groups, detections.group)  # (D,) row in `groups`, -1 where nothing is annotated
     asked = np.flatnonzero(place >= 0)
+    asked = asked[surest_first(scores[asked], rule)]
     place = place[asked]
     each = count[place]  # instances that each of these detections may meet
     detection = np.repeat(asked, each)
@@ -123,25 +168,21 @@ def overlapping_pairs(
         instances.start_s[instance], instances.end_s[instance], rule,
     )  # fmt: skip
     enough = np.flatnonzero(overlap >= least_tiou)
-    return _in_order(Pairs(detection[enough], instance[enough], overlap[enough]), scores, rule)
+    return _most_first(Pairs(detection[enough], instance[enough], overlap[enough]))
 
 
-def _in_order(pairs: Pairs, scores: Floats, rule: Rule) -> Pairs:
-    """Pairs that come detection by detection, sorted as `Pairs` says."""
+def _most_first(pairs: Pairs) -> Pairs:
+    """Pairs that come detection by detection, each detection's by overlap, most first."""
     if not len(pairs.detection):
         return pairs
     begins = np.flatnonzero(np.r_[True, pairs.detection[1:] != pairs.detection[:-1]])
     counts = np.diff(np.r_[begins, len(pairs.detection)])
-    order = np.arange(len(pairs.detection))
     crowded = np.flatnonzero(np.repeat(counts > 1, counts))  # most detections meet one instance only
-    some = Pairs(pairs.detection[crowded], pairs.instance[crowded], pairs.tiou[crowded])
-    order[crowded] = crowded[np.lexsort((-some.instance, -some.tiou, some.detection))]
-    own = scores[pairs.detection[begins]]
-    stable = np.argsort(-own if rule.first_of_equals else own, kind="stable")
-    surest = stable if rule.first_of_equals else stable[::-1]
-    lengths = counts[surest]
-    behind = np.arange(len(order)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    order = order[np.repeat(begins[surest], lengths) + behind]
+    if not len(crowded):
+        return pairs
+    order = np.arange(len(pairs.detection))
+    turn = np.repeat(np.arange(len(begins)), counts)[crowded]
+    order[crowded] = crowded[np.lexsort((-pairs.instance[crowded], -pairs.tiou[crowded], turn))]
     return Pairs(pairs.detection[order], pairs.instance[order], pairs.tiou[order])
 
 
