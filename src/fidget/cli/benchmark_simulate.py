@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from fidget.cli.benchmark_untrimmed import add_options as add_untrimmed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fidget.benchmark.simulator.render_videos import SimulatedVideos
     from fidget.benchmark.simulator.simulate import Simulated
     from fidget.cli.ticker import Ticker
 
 _SIZE = 224
+_SCALE = 0.05
 _LARGEST_SIZE = 1080
+Made = TypeVar("Made")
 
 _EPILOG = """\
 examples:
@@ -20,12 +26,15 @@ examples:
   fidget benchmark simulate --noise 0 --missing 0 --camera 0 --label-noise 0 -o ideal
   fidget benchmark run mma82/cross-domain --poses simulated --method stgcnpp
   fidget benchmark simulate --scale 0.02 --videos -o simulated
+  fidget benchmark simulate --untrimmed 200 --videos -o recordings
 
 A body of 133 joints does the 82 actions before the cameras of four domains, and an estimator with errors
 looks. Class frequencies, split sizes, subjects and lengths are MMA-82's, the movements are ours: no number
 from it says anything about people. DIR is a pose cache, DIR-labels.csv its labels; both say "simulated".
 --videos draws the same clips as well, the true body before the same camera: DIR-videos/CLIP.mp4, whose
 titles say simulated.
+--untrimmed makes recordings of 5 to 15 s instead, in which actions follow each other and go on at once as
+often, as long and as early as MMA-52's annotations say; DIR-detection.csv has an instance a line.
 --camera, --noise and --missing multiply what each domain has by itself, 0 takes it away.
 The same command goes on where an earlier one stopped, a directory of other content is refused.
 Exit status: 0 all clips are there, 1 they could not be written, 2 wrong usage.
@@ -44,9 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "-o", "--output", metavar="DIR", default="simulated", help="the pose cache to write (simulated)"
     )
-    parser.add_argument(
-        "--scale", metavar="X", type=float, default=0.05, help="share of the published 39,816 clips (0.05)"
-    )
+    parser.add_argument("--scale", metavar="X", type=float, help="share of the published 39,816 clips (0.05)")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="other subjects, other clips (0)")
     parser.add_argument("--workers", metavar="N", type=int, help="processes (one a core)")
     parser.add_argument(
@@ -64,37 +71,46 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--size", metavar="PX", type=int, help="shorter side of the videos, even (224); needs --videos"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_untrimmed(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate; returns the exit status."""
+    from functools import partial
+
     from fidget.benchmark.simulator.clip import SimulationSettings
     from fidget.benchmark.simulator.render_videos import simulate_videos, videos_beside
     from fidget.benchmark.simulator.simulate import simulate
+    from fidget.cli.benchmark_untrimmed import checked, simulate_recordings
     from fidget.cli.usage import UsageError
 
-    workers = _checked(args)
+    workers, domains = _checked(args), checked(args)
     try:
         settings = SimulationSettings(args.camera, args.noise, args.missing, args.label_noise)
     except ValueError as error:
         name, _, problem = str(error).partition(":")
         raise UsageError(f"--{name.replace('_', '-')}:{problem}") from None
-    chosen = args.scale, args.seed, workers, settings
-    progress = _Progress(args.output)
-    try:
-        made = simulate(args.output, *chosen, progress.start, progress.step)
-    finally:
-        progress.close()
+    size = args.size or _SIZE
+    if domains:
+        return simulate_recordings(args, domains, workers, settings, size, _followed)
+    chosen = args.output, _SCALE if args.scale is None else args.scale, args.seed, workers, settings
+    made = _followed(args.output, "clips", partial(simulate, *chosen))
     videos = None
     if args.videos:
-        progress = _Progress(str(videos_beside(args.output)), "videos")
-        try:
-            videos = simulate_videos(args.output, *chosen, args.size or _SIZE, progress.start, progress.step)
-        finally:
-            progress.close()
+        write = partial(simulate_videos, *chosen, size)
+        videos = _followed(str(videos_beside(args.output)), "videos", write)
     _report(made, videos, args.json)
     return 0
+
+
+def _followed(output: str, what: str, job: Callable[..., Made]) -> Made:
+    """What a job gives that reports what there is to do, and each step."""
+    progress = _Progress(output, what)
+    try:
+        return job(on_start=progress.start, on_clip=progress.step)
+    finally:
+        progress.close()
 
 
 def _checked(args: argparse.Namespace) -> int:
@@ -107,7 +123,9 @@ def _checked(args: argparse.Namespace) -> int:
     workers = _cores() if args.workers is None else int(args.workers)
     if workers < 1:
         raise UsageError(f"--workers: expected at least 1, got {workers}")
-    if not 0 < args.scale <= 100:
+    if args.scale is not None and args.untrimmed is not None:
+        raise UsageError("--scale: it is of trimmed clips, --untrimmed says how many recordings")
+    if args.scale is not None and not 0 < args.scale <= 100:
         raise UsageError(f"--scale: expected a number above 0 and up to 100, such as 0.05, got {args.scale}")
     if Path(args.output).exists() and not Path(args.output).is_dir():
         raise UsageError(f"-o {args.output}: expected a directory, or a new name for one; this is a file")
@@ -127,7 +145,7 @@ def _checked(args: argparse.Namespace) -> int:
 class _Progress:
     """Says what is to do, then where it stands; the clock runs from the first clip, not from a cold start."""
 
-    def __init__(self, output: str, what: str = "clips") -> None:
+    def __init__(self, output: str, what: str) -> None:
         self._output, self._what, self._clips = output, what, 0
         self._ticker: Ticker | None = None
 

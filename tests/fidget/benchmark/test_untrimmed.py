@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
+from fidget.benchmark.simulator import untrimmed_plan
 from fidget.benchmark.simulator.clip import SimulationSettings, body_at_rest, estimated, make_subject
 from fidget.benchmark.simulator.motions import MOTIONS, body_group
 from fidget.benchmark.simulator.pose_state import LEFT, RIGHT, PoseState, Timing
@@ -33,6 +37,9 @@ from fidget.benchmark.simulator.untrimmed_plan import (
     table_of,
 )
 from fidget.benchmark.simulator.untrimmed_statistics import measure, mma52_statistics
+from fidget.cli import benchmark_simulate
+from fidget.cli.main import OneLineParser
+from fidget.cli.usage import UsageError
 from poses.cache_check import check_cache
 from poses.cache_reader import PoseCache
 from poses.cache_schema import CacheMismatchError
@@ -106,6 +113,11 @@ def test_splits_share_no_subject(plan: tuple[PlannedRecording, ...]) -> None:
     counts = Counter(one.split for one in plan)
     assert [counts[split] for split in SPLITS] == [278, 90, 32]
     assert len({one.recording_id for one in plan}) == MANY
+
+
+def test_every_split_has_a_recording_where_there_are_enough() -> None:
+    assert [one.split for one in plan_recordings(3, 0)] == list(SPLITS)
+    assert [one.split for one in plan_recordings(1, 0)] == ["train"]
 
 
 def test_label_noise_changes_what_is_written_alone() -> None:
@@ -235,6 +247,64 @@ def test_a_stopped_run_goes_on_and_another_one_is_refused(few: Path, tmp_path: P
         np.testing.assert_array_equal(ours.read(clip_id).xy_px, theirs.read(clip_id).xy_px)
     with pytest.raises(CacheMismatchError, match="seed is 2 in the cache, 3 in this job"):
         simulate_untrimmed(few, 10, seed=3)
+
+
+def run(*words: str) -> int:
+    parser = OneLineParser(prog="fidget benchmark")
+    benchmark_simulate.add_parser(parser.add_subparsers(required=True))
+    args = parser.parse_args(["simulate", *words])
+    status: int = args.run(args)
+    return status
+
+
+def test_the_command_makes_poses_table_and_videos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = replace(mma52_statistics(), duration_s=(1.4, 1.6))
+    monkeypatch.setattr(untrimmed_plan, "mma52_statistics", lambda: short)
+    words = (
+        "--untrimmed",
+        "2",
+        "--videos",
+        "--size",
+        "32",
+        "--workers",
+        "1",
+        "--domains",
+        "laboratory,street",
+    )
+    assert run("-o", str(tmp_path / "few"), *words) == 0
+    shown = capsys.readouterr()
+    assert "2 recordings to make" in shown.err and "2 videos to make" in shown.err
+    assert "simulated instances:" in shown.out and "(2 recordings, 2 made now)" in shown.out
+    assert run("-o", str(tmp_path / "few"), *words, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["simulated"] is True and result["made_now"] == 0
+    assert sum(found["recordings"] for found in result["by_split"].values()) == 2
+    cache = PoseCache(tmp_path / "few")
+    assert {clip_id.split("/")[0] for clip_id in cache.clip_ids} == {"laboratory", "street"}
+    for clip_id in cache.clip_ids:
+        with av.open(str(tmp_path / "few-videos" / f"{clip_id}.mp4")) as container:
+            stream = container.streams.video[0]
+            times_s = [float(frame.pts * stream.time_base) for frame in container.decode(stream)]
+            assert "simulated" in container.metadata["title"]
+        np.testing.assert_allclose(times_s, cache.read(clip_id).time_s, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--untrimmed", "0"], "--untrimmed: expected a number of recordings 1..100000, got 0"),
+        (["--untrimmed", "2", "--scale", "0.1"], "--scale: it is of trimmed clips"),
+        (["--domains", "street"], "--domains: .* needs --untrimmed"),
+        (["--untrimmed", "2", "--domains", "moon"], "--domains: expected some of laboratory.*got moon"),
+        (["--untrimmed", "2", "--domains", "street,street"], "each once, got street,street"),
+    ],
+)
+def test_wrong_usage_is_named(words: list[str], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=problem):
+        run("-o", str(tmp_path / "poses"), *words)
+    assert not (tmp_path / "poses").exists()
 
 
 def test_a_recording_without_actions_has_a_row() -> None:

@@ -92,7 +92,7 @@ def plan_recordings(
     """Recordings of all splits.
 
     Args:
-        number: of recordings; the splits have the shares of MMA-52's.
+        number: of recordings; the splits have the shares of MMA-52's, and at least one from three on.
         seed: the same seed gives the same plan.
         label_noise: share of the instances whose label is another instance's of the same split.
         domains: where they are recorded, in turn. MMA-52's are of the laboratory; elsewhere some groups are
@@ -109,7 +109,8 @@ def plan_recordings(
     if not 0 <= label_noise <= 1:
         raise ValueError(f"expected label noise as a share within 0..1, got {label_noise}")
     planned = []
-    splits = np.repeat(np.arange(len(SPLITS)), share_out(number, np.array(SPLIT_SIZES)))
+    sizes = share_out(number, np.array(SPLIT_SIZES), at_least=1 if number >= len(SPLITS) else 0)
+    splits = np.repeat(np.arange(len(SPLITS)), sizes)
     people = {domain: split_subjects(domain) for domain in domains}
     for i, split in enumerate(SPLITS[which] for which in splits):
         domain = domains[i % len(domains)]
