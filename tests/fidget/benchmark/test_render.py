@@ -165,6 +165,8 @@ def test_a_stopped_run_goes_on_and_another_one_is_refused(
 
     with pytest.raises(StoppedError):
         simulate_videos(tmp_path / "poses", TINY, size=32, on_clip=stop)
+    half = next(tmp_path.rglob("*.mp4")).with_name(".0123456789ab-1.part")
+    half.write_bytes(b"of a run that was killed")
     made = simulate_videos(tmp_path / "poses", TINY, size=32)
     assert (made.clips, made.made) == (5, 3)
     assert made.directory == tmp_path.resolve() / "poses-videos"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.resources import files
@@ -22,6 +23,7 @@ from fidget.benchmark.simulator.clip_plan import plan_clips
 from fidget.benchmark.simulator.render import RenderedClip, render_clip
 from fidget.benchmark.simulator.simulate import in_order, simulator_sha256
 from fidget.reports.video_file import video_encoder, write_video
+from poses.cache_lock import DirectoryLock
 from poses.whole_file import replacing
 from protocols.trees import tree
 
@@ -77,6 +79,7 @@ def simulate_videos(
         on_clip: called after each video.
 
     Raises:
+        CacheLockedError: another process is writing these videos.
         ValueError: settings out of range, or a directory of other content.
         OSError: the place is read-only or full.
     """
@@ -86,18 +89,24 @@ def simulate_videos(
     plan = plan_clips(scale, seed, chosen.label_noise)
     root = videos_beside(directory)
     mark_videos(root, _description(scale, seed, chosen, size))
-    jobs: list[_Job] = []
-    for i, clip_id in enumerate(plan.clip_ids):
-        path = root / f"{clip_id}{SUFFIX}"
-        if not path.exists():
-            job = clip_id, int(plan.performed[i]), int(plan.frames[i]), plan.domains[i], plan.subjects[i]
-            jobs.append((str(path), *job))
-    if on_start is not None:
-        on_start(len(jobs), len(plan) - len(jobs))
-    write = partial(_write, seed=seed, settings=chosen, size=size)
-    for _ in in_order(jobs, write, workers, at_once=1):
-        if on_clip is not None:
-            on_clip()
+    lock = DirectoryLock(root)
+    try:
+        _remove_halves(root)
+        jobs: list[_Job] = []
+        for i, clip_id in enumerate(plan.clip_ids):
+            path = root / f"{clip_id}{SUFFIX}"
+            if not path.exists():
+                job = clip_id, int(plan.performed[i]), int(plan.frames[i]), plan.domains[i], plan.subjects[i]
+                jobs.append((str(path), *job))
+        if on_start is not None:
+            on_start(len(jobs), len(plan) - len(jobs))
+        write = partial(_write, seed=seed, settings=chosen, size=size)
+        with closing(in_order(jobs, write, workers, at_once=1)) as written:  # an error waits for open files
+            for _ in written:
+                if on_clip is not None:
+                    on_clip()
+    finally:
+        lock.release()
     return SimulatedVideos(root, len(plan), len(jobs))
 
 
@@ -164,6 +173,12 @@ def mark_videos(root: Path, description: dict[str, object]) -> None:
         )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+
+def _remove_halves(root: Path) -> None:
+    """What a killed run left half written; nobody else writes here now."""
+    for half in root.rglob(".*.part"):
+        half.unlink(missing_ok=True)
 
 
 def _write(jobs: list[_Job], seed: int, settings: SimulationSettings, size: int) -> list[None]:
