@@ -6,6 +6,7 @@
 | `mma82/cross-domain` | one source domain to each target's test; shots from the target's train |
 | `mma82/leave-one-domain-out` | all other domains to each domain's test; shots from its train |
 | `ma52` | the official split: `test` where its labels are known, else `val`, which then chooses nothing |
+| `ma52/ablations` | as `ma52`, for the networks of MANet's ablations |
 | `ma52/subjects` | nobody is in two splits: our own list, `tables/ma52_subjects.csv` |
 | `nw_ucla/cross-camera` | cameras 1 and 2 to 3 (published), and each camera to each other, with shots |
 | `jhmdb14` | split 1 |
@@ -17,6 +18,7 @@ The domain benchmarks take any table with domains, whatever its labels are.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -160,6 +162,11 @@ def ma52_official(table: ClipTable) -> tuple[Task, ...]:
     return (Task("ma52", "val", train, _labelled(table, table.rows("val"), "val")),)
 
 
+def ma52_ablations(table: ClipTable) -> tuple[Task, ...]:
+    """As `ma52`; which networks are trained is not for a protocol to say."""
+    return tuple(replace(task, benchmark="ma52/ablations") for task in ma52_official(table))
+
+
 def ma52_subjects(table: ClipTable) -> tuple[Task, ...]:
     """MA-52's labelled clips by subject, after our list: whoever is measured was never trained on."""
     split = by_subject(table)
@@ -225,6 +232,7 @@ BENCHMARKS: Mapping[str, Callable[[ClipTable], tuple[Task, ...]]] = {
     "mma82/cross-domain": cross_domain,
     "mma82/leave-one-domain-out": leave_one_domain_out,
     "ma52": ma52_official,
+    "ma52/ablations": ma52_ablations,
     "ma52/subjects": ma52_subjects,
     "nw_ucla/cross-camera": cross_camera,
     "jhmdb14": jhmdb14,

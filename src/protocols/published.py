@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -278,6 +279,32 @@ def published_measures(
     else:
         found = ()
     return {value.measure: value for value in found}
+
+
+_NAMES = {
+    "gc_tsm": "GC-TSM",
+    "posec3d": "PoseC3D",
+    "tsn": "TSN",
+    "tsm": "TSM",
+    "tin": "TIN",
+    "c3d": "C3D",
+    "i3d": "I3D",
+    "slowfast": "SlowFast",
+    "swin3d": "VSwinT",
+    "timesformer": "TimeSformer",
+    "uniformer": "UniFormer",
+    "manet": "MANet",
+}
+_NAMED = re.compile(rf"(?:^|[_ ])({'|'.join(_NAMES)})(?=[_ ]|$)")
+
+
+def published_name(recipe: str) -> str:
+    """What published tables call the network of a recipe: `mma82_gc_tsm_small` is `GC-TSM`.
+
+    Empty for networks that no table has.
+    """
+    found = _NAMED.search(recipe.casefold())
+    return _NAMES[found[1]] if found else ""
 
 
 def published_methods(table: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from fidget.benchmark.fine_tuning import FULL, LIGHT, TuningSettings, fine_tuned
 from fidget.benchmark.finished_run import FinishedRun, open_finished_run
 from fidget.benchmark.normalisation import SOURCE_CLIPS, with_statistics
 from fidget.benchmark.pseudo_labels import PseudoLabels, choose_pseudo_labels
-from fidget.training.data import ClipSet, check_clips
+from fidget.training.data import ClipSet, ClipSource, check_clips
 from fidget.training.recipe import recipe_hash
 from fidget.training.sampler import class_counts
 from protocols.k_shot import Support, draw_support, support_rng
@@ -52,7 +52,7 @@ Floats = NDArray[np.float64]
 def adapt(
     task: Task,
     run_directory: Path,
-    poses: Path,
+    clips: Path | ClipSource,
     shots: int = 0,
     draw_seed: int = 0,
     method: str = NO_ADAPTATION,
@@ -65,7 +65,7 @@ def adapt(
     Args:
         task: what trained, what is measured, where shots come from.
         run_directory: of the finished run that `task.source` trained.
-        poses: directory of the pose cache.
+        clips: directory of the pose cache; or the clips themselves, of a run over frames.
         shots: K; 0 with the method `none`, which takes none.
         draw_seed: number of the support list; decides fine-tuning's order and augmentation too.
         method: one of `ADAPTATIONS`, or `none`.
@@ -77,7 +77,7 @@ def adapt(
         ValueError: names that are none (the nearest is given), shots that do not fit the method or the task,
             a run, cache or support list that does not fit.
     """
-    return Adapter(task, run_directory, poses, device).scores(shots, draw_seed, method, setting, support)
+    return Adapter(task, run_directory, clips, device).scores(shots, draw_seed, method, setting, support)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,16 +95,18 @@ class Adapter:
     Args:
         task: see `adapt`.
         run_directory: see `adapt`.
-        poses: see `adapt`.
+        clips: see `adapt`.
         device: see `adapt`.
 
     Raises:
-        ValueError: run, cache and task do not fit.
+        ValueError: run, clips and task do not fit.
     """
 
-    def __init__(self, task: Task, run_directory: Path, poses: Path, device: str = "auto") -> None:
+    def __init__(
+        self, task: Task, run_directory: Path, clips: Path | ClipSource, device: str = "auto"
+    ) -> None:
         self.task = task
-        self.run = open_finished_run(run_directory, poses, task.source.tree, device)
+        self.run = open_finished_run(run_directory, clips, task.source.tree, device)
         self._target = self._usable("test", task.target)
         self._source = self._usable("train", task.source.splits["train"])
         self._pool = None if task.support is None else self._usable("train", task.support)
@@ -152,7 +154,7 @@ class Adapter:
         )
 
     def _usable(self, name: str, split: Split) -> ClipSet:
-        """The clips of a split that have poses, by the recipe's rules; named where they have none."""
+        """The clips of a split that can be used, by the recipe's rules; named where they have none."""
         rules = self.run.recipe.data.model_copy(update={"empty_classes": "keep"})
         protocol = Protocol(f"{self.task.name}, {name}", self.task.source.tree, {"train": split})
         return check_clips(self.run.clips, protocol, rules)["train"]

@@ -17,6 +17,7 @@ from poses.cache_lock import LOCK_NAME, CacheLockedError, DirectoryLock
 from poses.whole_file import replacing
 
 CONTENTS = "benchmark.json"
+_ADDED = ("cache_hash", "poses", "videos_hash", "videos")  # empty where a run had no use for them
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Contents:
         benchmark: its name.
         data: name of the data set.
         simulated: whether a simulator made the clips.
-        cache_hash: of the poses.
+        cache_hash: of the poses; empty where nothing looked at any.
         tasks: name -> hash of its clips and labels.
         methods: name -> hash of its recipe.
-        poses: where the cache lay; it may move.
+        poses: where the cache lay; it may move. Empty without one.
+        videos_hash: of the videos, likewise.
+        videos: where they lay, likewise.
     """
 
     benchmark: str
@@ -40,6 +43,8 @@ class Contents:
     tasks: Mapping[str, str]
     methods: Mapping[str, str]
     poses: str = ""
+    videos_hash: str = ""
+    videos: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,8 @@ class BenchmarkDirectory:
         return self.path / "poses" / f"{budget_kib:g}KiB"
 
     @property
-    def poses(self) -> Path:
-        """The cache of the last run.
+    def poses(self) -> Path | None:
+        """The cache of the last run that had one; None where none had.
 
         Raises:
             ValueError: nothing was run here.
@@ -78,7 +83,7 @@ class BenchmarkDirectory:
         contents = self.contents()
         if contents is None:
             raise ValueError(f"{self.path} holds no {CONTENTS}; name the poses")
-        return Path(contents.poses)
+        return Path(contents.poses) if contents.poses else None
 
     @property
     def report(self) -> Path:
@@ -135,9 +140,10 @@ class BenchmarkDirectory:
         old = self.contents()
         if old is not None:
             _expect_same(self.path, old, contents)
-            joined = {
+            joined: dict[str, object] = {
                 "tasks": {**old.tasks, **contents.tasks},
                 "methods": {**old.methods, **contents.methods},
+                **{name: getattr(contents, name) or getattr(old, name) for name in _ADDED},
             }
         else:
             own = {LOCK_NAME, "poses"}
@@ -164,7 +170,8 @@ def _expect_same(path: Path, old: Contents, new: Contents) -> None:
     differing = [
         f"{entry.name} is {getattr(old, entry.name)!r} there, {getattr(new, entry.name)!r} now"
         for entry in fields(Contents)
-        if entry.name not in ("tasks", "methods", "poses")
+        if entry.name not in ("tasks", "methods", "poses", "videos")
+        and not (entry.name in _ADDED and "" in (getattr(old, entry.name), getattr(new, entry.name)))
         and getattr(old, entry.name) != getattr(new, entry.name)
     ]
     for what in ("tasks", "methods"):

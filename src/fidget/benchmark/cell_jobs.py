@@ -14,12 +14,13 @@ import torch
 from fidget.benchmark.adaptation import Adapter
 from fidget.benchmark.benchmark_directory import BenchmarkDirectory
 from fidget.benchmark.cell import Cell, write_cell
+from fidget.benchmark.clip_sources import BenchmarkVideos, open_clips
 from fidget.benchmark.finished_run import open_finished_run
 from fidget.benchmark.low_bandwidth import for_budget
 from fidget.benchmark.methods import Method
 from fidget.benchmark.plan import INDUCTIVE, NO_ADAPTATION, PlannedCell, Training
 from fidget.benchmark.pose_cost import PoseCosts
-from fidget.training.data import check_clips
+from fidget.training.data import ClipSource, check_clips
 from fidget.training.loop import train
 from fidget.training.prediction import predict
 from fidget.training.recipe import Recipe
@@ -58,19 +59,21 @@ class Work:
 
     Attributes:
         directory: of the benchmark.
-        poses: the pose cache.
+        poses: the pose cache; None where all methods are over frames.
         tasks: of the benchmark.
         methods: recipes.
         device: `auto`, `cpu` or `cuda`.
         simulated: whether a simulator made the clips.
+        videos: of methods over frames; None where there are none.
     """
 
     directory: Path
-    poses: Path
+    poses: Path | None
     tasks: tuple[Task, ...]
     methods: tuple[Method, ...]
     device: str = "auto"
     simulated: bool = False
+    videos: BenchmarkVideos | None = None
 
 
 def make_do(work: Work, threads: int) -> Callable[[Job, Callable[[str], None]], Any]:
@@ -95,6 +98,7 @@ class CellJobs:
         self._sources = {task.source.name: task.source for task in work.tasks}
         self._costs: dict[float, PoseCosts] = {}
         self._adapters: dict[tuple[str, str], Adapter] = {}
+        self._opened: dict[str, ClipSource] = {}
 
     def __call__(self, job: Job, say: Callable[[str], None]) -> Any:
         """Do a job.
@@ -108,23 +112,34 @@ class CellJobs:
             return self._train(job, say)
         return self._measure(job)
 
-    def _poses(self, budget_kib: float) -> Path:
+    def _poses(self, budget_kib: float) -> Path | None:
         return self._at.small_poses(budget_kib) if budget_kib else self._work.poses
+
+    def _clips(self, training: Training, recipe: Recipe, say: Callable[[str], None]) -> Path | ClipSource:
+        """The pose cache, or the videos as the recipe reads them, which are opened once."""
+        if not self._methods[training.method].over_frames:
+            poses = self._poses(training.budget_kib)
+            assert poses is not None  # whoever plans methods over poses gives them
+            return poses
+        if training.method not in self._opened:
+            self._opened[training.method] = open_clips(recipe, None, self._work.videos, say)
+        return self._opened[training.method]
 
     def _shrink(self, job: Shrinking, say: Callable[[str], None]) -> None:
         out = self._at.small_poses(job.budget_kib)
+        assert self._work.poses is not None
         made = for_budget(self._work.poses, out, 1024 * job.budget_kib)
         for line in made.lines():
             say(f"{job.told()}: {line}")
 
     def _train(self, job: Training, say: Callable[[str], None]) -> None:
-        poses = self._poses(job.budget_kib)
         recipe = self._methods[job.method].recipe(job.stream, job.seed)
-        if job.budget_kib:
-            recipe = _with_joints_there(recipe, poses)
+        clips = self._clips(job, recipe, say)
+        if job.budget_kib and isinstance(clips, Path):
+            recipe = _with_joints_there(recipe, clips)
         train(
             recipe,
-            poses,
+            clips,
             self._sources[job.source],
             self._work.directory / job.path,
             Machines(self._work.device),
@@ -142,7 +157,8 @@ class CellJobs:
         path = self._at.scores(planned.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_scores(path, scores)
-        facts |= self._bytes(planned, task)
+        if not self._methods[planned.method].over_frames:
+            facts |= self._bytes(planned, task)
         facts |= {
             "clips": len(scores),
             "recipe_hash": self._methods[planned.method].recipe_hash,
@@ -165,22 +181,23 @@ class CellJobs:
     ) -> ScoreFile:
         """The probabilities of the task's clips, of one network."""
         run = self._work.directory / training.path
-        poses = self._poses(training.budget_kib)
+        recipe = self._methods[training.method].recipe(training.stream, training.seed)
+        clips = self._clips(training, recipe, _silent)
         if planned.adaptation == NO_ADAPTATION and planned.setting == INDUCTIVE:
-            return score_target(run, poses, task, self._work.device, facts)
-        adapter = self._adapter(task, run, poses)
+            return score_target(run, clips, task, self._work.device, facts)
+        adapter = self._adapter(task, run, clips)
         support = None
         if planned.shots:
             support = self._support(planned, adapter, facts)
         return adapter.scores(planned.shots, planned.draw, planned.adaptation, planned.setting, support)
 
-    def _adapter(self, task: Task, run: Path, poses: Path) -> Adapter:
+    def _adapter(self, task: Task, run: Path, clips: Path | ClipSource) -> Adapter:
         """The opened run of a task; the last few are kept."""
         key = (task.name, str(run))
         if key not in self._adapters:
             while len(self._adapters) >= _ADAPTERS_KEPT:
                 del self._adapters[next(iter(self._adapters))]
-            self._adapters[key] = Adapter(task, run, poses, self._work.device)
+            self._adapters[key] = Adapter(task, run, clips, self._work.device)
         return self._adapters[key]
 
     def _support(self, planned: PlannedCell, adapter: Adapter, facts: dict[str, Any]) -> Support:
@@ -204,7 +221,9 @@ class CellJobs:
     def _bytes(self, planned: PlannedCell, task: Task) -> dict[str, Any]:
         """What the poses of source and target cost, beside their videos where these are known."""
         if planned.budget_kib not in self._costs:
-            self._costs[planned.budget_kib] = PoseCosts(self._poses(planned.budget_kib))
+            poses = self._poses(planned.budget_kib)
+            assert poses is not None
+            self._costs[planned.budget_kib] = PoseCosts(poses)
         costs = self._costs[planned.budget_kib]
         source_ids = [
             clip_id
@@ -232,12 +251,14 @@ def _with_joints_there(recipe: Recipe, poses: Path) -> Recipe:
     return recipe.model_copy(update={"input": recipe.input.model_copy(update={"layout": ""})})
 
 
-def score_target(run: Path, poses: Path, task: Task, device: str, facts: dict[str, Any]) -> ScoreFile:
+def score_target(
+    run: Path, clips: Path | ClipSource, task: Task, device: str, facts: dict[str, Any]
+) -> ScoreFile:
     """Probabilities of a task's measured clips from its source's network, in all views that the recipe asks.
 
     Args:
         run: directory of the finished run.
-        poses: the cache.
+        clips: the pose cache; or the clips themselves, of a run over frames.
         task: whose target is measured.
         device: `auto`, `cpu` or `cuda`.
         facts: takes which measured clips are left out, hold nobody or are copies of training clips.
@@ -246,7 +267,7 @@ def score_target(run: Path, poses: Path, task: Task, device: str, facts: dict[st
         ValueError: no finished run, or clips that the recipe refuses.
     """
     own = run / "scores" / "test.parquet"
-    opened = open_finished_run(run, poses, task.source.tree, device)
+    opened = open_finished_run(run, clips, task.source.tree, device)
     protocol = Protocol(
         task.source.name, task.source.tree, {"train": task.source.splits["train"], "test": task.target}
     )
@@ -282,6 +303,10 @@ def score_target(run: Path, poses: Path, task: Task, device: str, facts: dict[st
         cache_hash=opened.clips.cache_hash,
         seed=opened.recipe.train.seed,
     )
+
+
+def _silent(_: str) -> None:
+    pass
 
 
 def _few(ids: Sequence[str]) -> dict[str, Any]:

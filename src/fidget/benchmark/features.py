@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidget.benchmark.finished_run import FinishedRun, open_finished_run
-from fidget.training.data import ClipSet
+from fidget.training.data import ClipSet, ClipSource, PoseClips
 from fidget.training.losses import action_log_probs
 from fidget.training.network import ActionNetwork
 from fidget.training.prediction import mean_over_views
@@ -75,7 +75,7 @@ class ClipFeatures:
 
 def clip_features(
     run_directory: Path,
-    poses: Path,
+    clips: Path | ClipSource,
     clip_ids: Sequence[str],
     tree: LabelTree | None = None,
     device: str = "auto",
@@ -84,15 +84,15 @@ def clip_features(
 
     Args:
         run_directory: of the run.
-        poses: directory of the pose cache that holds the clips.
+        clips: directory of the pose cache that holds the clips; or the clips themselves.
         clip_ids: which, each once.
         tree: labels of the network's outputs; from the run's score files if None.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        ValueError: no finished run, or clips without poses; named.
+        ValueError: no finished run, or clips without poses or videos; named.
     """
-    return run_features(open_finished_run(run_directory, poses, tree, device), clip_ids)
+    return run_features(open_finished_run(run_directory, clips, tree, device), clip_ids)
 
 
 def run_features(
@@ -107,10 +107,10 @@ def run_features(
         keep: read from and write to the run's cache of features.
 
     Raises:
-        ValueError: clips without poses, or a clip twice; named.
+        ValueError: clips without poses or videos, or a clip twice; named.
     """
     wanted = tuple(clip_ids)
-    _expect_poses(run, wanted)
+    _expect_clips(run, wanted)
     if not keep:
         return _computed(run, wanted)
     folder = run.directory.path / "features"
@@ -142,9 +142,14 @@ def _computed(run: FinishedRun, clip_ids: tuple[str, ...]) -> ClipFeatures:
 
     actions = len(run.tree.actions)
     clip_set = ClipSet("features", clip_ids, np.zeros(len(clip_ids), np.int64))
+    width = actions + network.model.num_features
+    mirrored = None
+    if run.test_input.mirrored:  # features of a mirror image stay where they are
+        turned = (*run.test_input.mirrored, *range(actions, width))
+        mirrored = torch.tensor(turned, device=run.fabric.device)
     both = mean_over_views(
         run.fabric, network, rows_of, run.test_input, run.clips, clip_set, run.views_at_once,
-        actions + network.model.num_features, run.recipe.train.prefetch,
+        width, run.recipe.train.prefetch, mirrored,
     )  # fmt: skip
     log_probs = np.log(np.maximum(both[:, :actions], _SMALLEST))
     return ClipFeatures(clip_ids, np.ascontiguousarray(both[:, actions:]), log_probs)
@@ -156,12 +161,13 @@ def features_and_log_probs(network: ActionNetwork, *inputs: Tensor | None) -> tu
     return features, action_log_probs(network.model.forward_head(features), network.group_of)
 
 
-def _expect_poses(run: FinishedRun, clip_ids: tuple[str, ...]) -> None:
+def _expect_clips(run: FinishedRun, clip_ids: tuple[str, ...]) -> None:
     lacking = [one for one in clip_ids if run.clips.status.get(one) not in ("ok", "no_person")]
     if lacking:
         raise ValueError(
-            f"{run.clips.cache.directory}: {len(lacking)} of {len(clip_ids)} clips have no poses, such as "
-            f"{lacking[0]!r}; extract them, or leave them out of the protocol"
+            f"{run.clips.where}: {len(lacking)} of {len(clip_ids)} clips have no "
+            f"{'poses' if isinstance(run.clips, PoseClips) else 'readable video'}, such as {lacking[0]!r}; "
+            "add them, or leave them out of the protocol"
         )
     if len(set(clip_ids)) != len(clip_ids):
         raise ValueError(f"expected each clip once, got {len(clip_ids) - len(set(clip_ids))} twice")

@@ -11,9 +11,9 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from fidget.training.builders import InputBuilder, build_input
-from fidget.training.data import PoseClips
-from fidget.training.network import ActionNetwork, make_network
-from fidget.training.recipe import Recipe, parse_recipe
+from fidget.training.data import ClipSource, PoseClips
+from fidget.training.network import ActionNetwork, make_network, to_channels_last
+from fidget.training.recipe import FrameRecipe, Recipe, parse_recipe
 from fidget.training.run import Machines, launch
 from fidget.training.run_directory import RunDirectory, load_tensors
 from protocols.label_tree import LabelTree
@@ -29,7 +29,7 @@ class FinishedRun:
         recipe: as it was trained.
         directory: where it lies.
         tree: labels of the network's outputs.
-        clips: of the pose cache.
+        clips: of a pose cache, or of videos.
         train_input: makes batches with augmentation.
         val_input: makes one view of a clip.
         test_input: makes all views of a clip.
@@ -41,7 +41,7 @@ class FinishedRun:
     recipe: Recipe
     directory: RunDirectory
     tree: LabelTree
-    clips: PoseClips
+    clips: ClipSource
     train_input: InputBuilder
     val_input: InputBuilder
     test_input: InputBuilder
@@ -61,18 +61,19 @@ class FinishedRun:
 
 
 def open_finished_run(
-    run_directory: Path, poses: Path, tree: LabelTree | None = None, device: str = "auto"
+    run_directory: Path, clips: Path | ClipSource, tree: LabelTree | None = None, device: str = "auto"
 ) -> FinishedRun:
     """Open the run of a directory that `fidget train` made.
 
     Args:
         run_directory: of the run.
-        poses: directory of a pose cache, the run's own or another with its joints.
+        clips: directory of a pose cache, the run's own or another with its joints; or the clips themselves,
+            as a run over frames needs them.
         tree: labels of the network's outputs; from the run's score files if None.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        ValueError: no finished run lies there, or the cache, the labels and the weights do not fit.
+        ValueError: no finished run lies there, or the clips, the labels and the weights do not fit.
     """
     directory = RunDirectory(run_directory)
     stored = directory.path / "recipe.toml"
@@ -83,23 +84,28 @@ def open_finished_run(
         )
     recipe = parse_recipe(stored.read_text(encoding="utf-8"), str(stored))
     fabric = launch(recipe, Machines(device))
-    clips = PoseClips(poses, recipe.input.layout)
+    if isinstance(clips, Path):
+        if isinstance(recipe, FrameRecipe):
+            raise ValueError(f"{stored} is over frames: expected videos, got the pose cache {clips}")
+        clips = PoseClips(clips, recipe.input.layout)
+    layout = getattr(clips, "layout", None)  # videos alone have none
     state: dict[str, Tensor] = load_tensors(directory.selected)["model"]
     if tree is None:
         tree = _tree_of(directory)
-    builders = build_input(recipe, clips.layout, fabric.device.type)
+    builders = build_input(recipe, layout, fabric.device.type, tree)
     width = len(state["embed.weight"]) if "embed.weight" in state else 0
     embeddings = torch.zeros(len(tree.actions), width) if width else None
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, then replaced
-        network = make_network(
-            recipe, clips.layout, builders[0].channels(_dimensions(clips)), tree, embeddings
-        )
+        channels = builders[0].channels(_dimensions(clips))
+        network = make_network(recipe, layout, channels, tree, embeddings)
     try:
         load_exactly(network, state)
     except ValueError as error:
-        raise ValueError(f"{directory.selected} does not fit {poses} and {tree.name!r}: {error}") from error
+        raise ValueError(
+            f"{directory.selected} does not fit {clips.where} and {tree.name!r}: {error}"
+        ) from error
     if recipe.train.channels_last:
-        network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        to_channels_last(network)
     network.to(fabric.device).eval()
     digest = hashlib.sha256(directory.selected.read_bytes()).hexdigest()[:16]
     return FinishedRun(recipe, directory, tree, clips, *builders, network, digest, fabric)
@@ -114,8 +120,10 @@ def _tree_of(directory: RunDirectory) -> LabelTree:
     )
 
 
-def _dimensions(clips: PoseClips) -> int:
-    """2 or 3, of the first clip with poses."""
+def _dimensions(clips: ClipSource) -> int:
+    """2 or 3, of the first clip with poses; 2 of frames."""
+    if not isinstance(clips, PoseClips):
+        return 2
     for clip_id, status in clips.status.items():
         if status == "ok":
             return int(clips.read(clip_id).xyz.shape[-1])

@@ -1,16 +1,21 @@
-"""The poses and labels that a benchmark runs on, from wherever they lie."""
+"""The poses or videos that a benchmark runs on, and their labels, from wherever they lie."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from fidget.benchmark.fetched_poses import fetch_file, fetch_poses, is_uri
+from pose_extract.sources import find_videos
 from protocols.clip_table import ClipTable
-from protocols.clip_tables import KINDS, SKELETONS, read_clip_table
+from protocols.clip_tables import KINDS, SKELETONS, read_clip_table, table_of_clips
 from protocols.column_map import ColumnMap
+from protocols.id_matching import with_cache_ids
 from protocols.labels_table import LABELS_COLUMNS
 
+_MARKER = "simulation.json"  # of the simulator's videos
 _OWN = {"nw_ucla/cross-camera": "nw_ucla", "jhmdb14": "jhmdb14"}  # their clips' names tell the labels
 
 
@@ -53,11 +58,70 @@ def labelled_clips(
             raise FileNotFoundError(f"--labels {labels}: no such file")
         labels = str(copied)
     asked = labels or _OWN.get(benchmark) or str(_beside(here))
+    _expect_labels(asked, labels is not None)
+
+    def read(data_set: str) -> ClipTable:
+        return read_clip_table(data_set, here, columns or LABELS_COLUMNS)
+
+    return here, _table(benchmark, asked, read, say)
+
+
+def labelled_videos(
+    benchmark: str,
+    videos: Path,
+    labels: str | None,
+    columns: ColumnMap | None,
+    say: Callable[[str], None] = print,
+) -> ClipTable:
+    """The labelled clips of videos, with the ids that `extract-poses` gives them.
+
+    Args:
+        benchmark: see `labelled_clips`.
+        videos: a directory, or whatever else `extract-poses` takes as one argument.
+        labels: a file or `NAME:PATH`; None for the table that lies beside the videos.
+        columns: see `labelled_clips`.
+        say: takes lines about what was found.
+
+    Raises:
+        FileNotFoundError: no videos, or no labels; says what to give.
+        ValueError: labels are wrong, or do not fit the videos.
+    """
+    found = find_videos([str(videos)])
+    if found.problems:
+        raise FileNotFoundError(f"--videos {found.problems[0]}")
+    clip_ids = [source.clip_id for source in found.sources]
+    asked = labels or _OWN.get(benchmark) or str(_beside_videos(videos))
+    _expect_labels(asked, labels is not None)
+    simulated = videos_simulated(videos)
+
+    def read(data_set: str) -> ClipTable:
+        table = table_of_clips(data_set, clip_ids, columns or LABELS_COLUMNS, simulated)
+        return replace(with_cache_ids(table, clip_ids), simulated=simulated or table.simulated)
+
+    return _table(benchmark, asked, read, say)
+
+
+def videos_simulated(videos: Path) -> bool:
+    """Whether the simulator says that it made these videos."""
+    try:
+        found = json.loads((videos / _MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and bool(found.get("simulated"))
+
+
+def _expect_labels(asked: str, given: bool) -> None:
     named = asked.partition(":")[0] in (*KINDS, *SKELETONS)
     if not named and not Path(asked).exists() and not Path(asked.rpartition(":")[0]).is_file():
-        hint = "" if labels else "; name the labels with --labels"
+        hint = "" if given else "; name the labels with --labels"
         raise FileNotFoundError(f"{asked}: no such file of labels{hint}")
-    return here, _table(benchmark, asked, named, here, columns or LABELS_COLUMNS, say)
+
+
+def _beside_videos(videos: Path) -> Path:
+    """Where the simulator writes labels, DIR-labels.csv of DIR-videos; else as beside a cache."""
+    resolved = videos.resolve()
+    own = videos.parent / f"{resolved.name.removesuffix('-videos')}-labels.csv"
+    return own if own.is_file() else _beside(videos)
 
 
 def _beside(poses: Path) -> Path:
@@ -67,14 +131,14 @@ def _beside(poses: Path) -> Path:
 
 
 def _table(
-    benchmark: str, asked: str, named: bool, poses: Path, columns: ColumnMap, say: Callable[[str], None]
+    benchmark: str, asked: str, read: Callable[[str], ClipTable], say: Callable[[str], None]
 ) -> ClipTable:
-    if named or not benchmark.startswith("mma82/"):
-        return read_clip_table(asked, poses, columns)
+    if asked.partition(":")[0] in (*KINDS, *SKELETONS) or not benchmark.startswith("mma82/"):
+        return read(asked)
     try:
-        return read_clip_table(f"mma82:{asked}", poses, columns)
+        return read(f"mma82:{asked}")
     except ValueError as reason:
-        table = read_clip_table(asked, poses, columns)  # whose error is the one to see if it has one too
+        table = read(asked)  # whose error is the one to see if it has one too
         first = str(reason).partition(";")[0]
         say(f"labels are not those of MMA-82, so nothing published is comparable ({first})")
         return table

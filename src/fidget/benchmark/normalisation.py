@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from fidget.benchmark.finished_run import FinishedRun
+from fidget.training.builders import Batch
 from fidget.training.loader import Prefetcher
-from skeleton_models.clip_arrays import ModelBatch
 
 SOURCE_CLIPS = 16  # n: clips that the source's statistics count as
 
@@ -118,7 +118,7 @@ def _measured(
     sums = {name: _Sums() for name in layers}
     kept = {name: layer.momentum for name, layer in layers.items()}
 
-    def make(number: int) -> ModelBatch:
+    def make(number: int) -> Batch:
         return run.val_input.batch([run.clips.read(ordered[one]) for one in chunks[number]], None)
 
     run.network.eval()

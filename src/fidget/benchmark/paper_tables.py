@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from fidget.benchmark.ablations import BENCHMARK as ABLATIONS
+from fidget.benchmark.ablations import ablation_tables
 from fidget.benchmark.byte_tables import byte_tables
 from fidget.benchmark.cell import Cell
 from fidget.benchmark.summaries import Summary, summarise
 from fidget.benchmark.table import Table
 from protocols.benchmarks import DOMAINS
-from protocols.published import TABLES, published_measures, published_methods
+from protocols.published import TABLES, published_measures, published_methods, published_name
 from protocols.trees import tree
 
 INDUCTIVE = "inductive"
@@ -58,6 +60,8 @@ def paper_tables(
     Raises:
         ValueError: a score file is damaged; names it.
     """
+    if benchmark == ABLATIONS:
+        return ablation_tables(cells, directory, samples)
     own = [cell for cell in cells if cell.benchmark == benchmark]
     simulated = any(cell.simulated for cell in own)
     rows = _in_order(summarise(own, directory, samples))
@@ -193,13 +197,22 @@ def _own_rows(
     at = (place[0], str(place[1]))
     way = _way(row, simulated)
     lines = [(*at, way, *(_mean(row, name) for name in measures))]
-    published = _published_for(benchmark, reference, row) if reference else {}
+    reference, published = _reference(benchmark, row, reference)
     if published:
         told = f"{way}: difference to {reference} [95 %]"
         lines.append((*at, told, *(_difference(row, name, published) for name in measures)))
     elif row.drawn:
         lines.append((*at, f"{way}: 95 % interval", *(_interval(row, name) for name in measures)))
     return lines
+
+
+def _reference(benchmark: str, row: Summary, usual: str) -> tuple[str, Mapping[str, float]]:
+    """The published method a row is compared with: its own where that was published, else the usual one."""
+    for method in (published_name(row.key.method), usual) if usual else ():
+        found = _published_for(benchmark, method, row) if method else {}
+        if found:
+            return method, found
+    return usual, {}
 
 
 def _mean(row: Summary, measure: str) -> str:

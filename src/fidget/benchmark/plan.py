@@ -152,6 +152,8 @@ class Plan:
 def make_plan(tasks: Sequence[Task], methods: Sequence[Method], choices: Choices) -> Plan:
     """Every cell of some tasks, and the networks these need; tasks with one source share its networks.
 
+    Budgets are of poses: methods over frames have no cells of them.
+
     Raises:
         ValueError: two tasks of one name, two sources of one name, nothing to do, a number out of range.
     """
@@ -162,6 +164,7 @@ def make_plan(tasks: Sequence[Task], methods: Sequence[Method], choices: Choices
         for budget in (0.0, *choices.budgets_kib)
         for task in tasks
         for method in methods
+        if not (budget and method.over_frames)
         for cell in _cells_of(task, method, seed, budget, choices)
     ]
     trainings = dict.fromkeys(training for cell in cells for training in cell.trainings)

@@ -20,6 +20,7 @@ import torch
 
 from fidget.benchmark.benchmark_directory import BenchmarkDirectory
 from fidget.benchmark.cell import Cell, write_cell
+from fidget.benchmark.clip_sources import BenchmarkVideos, open_clips
 from fidget.benchmark.finished_run import open_finished_run
 from fidget.benchmark.methods import Method
 from fidget.benchmark.plan import Training, file_name
@@ -47,7 +48,7 @@ class UnseenWork:
 
     Attributes:
         directory: of the results.
-        poses: the pose cache.
+        poses: the pose cache; None where all methods are over frames.
         tasks: choices of unseen classes.
         methods: recipes.
         vectors: of all classes.
@@ -56,10 +57,11 @@ class UnseenWork:
         seen_penalty: as in `generalised_zero_shot`.
         device: `auto`, `cpu` or `cuda`.
         simulated: whether a simulator made the clips.
+        videos: of methods over frames; None where there are none.
     """
 
     directory: Path
-    poses: Path
+    poses: Path | None
     tasks: tuple[UnseenTask, ...]
     methods: tuple[Method, ...]
     vectors: LabelVectors
@@ -68,6 +70,7 @@ class UnseenWork:
     seen_penalty: float = 0.0
     device: str = "auto"
     simulated: bool = False
+    videos: BenchmarkVideos | None = None
 
 
 @dataclass(frozen=True)
@@ -195,13 +198,19 @@ def _train_and_measure(
     for training in trainings:
         directory = work.directory / training.path
         if not is_trained(directory):
+            recipe = method.recipe(training.stream, job.seed)
             train(
-                method.recipe(training.stream, job.seed), work.poses, source, directory,
+                recipe, open_clips(recipe, work.poses, work.videos, say), source, directory,
                 Machines(work.device), say=partial(_told, say, training.told()),
             )  # fmt: skip
     begin_s = time.perf_counter()
     runs = [
-        open_finished_run(work.directory / training.path, work.poses, source.tree, work.device)
+        open_finished_run(
+            work.directory / training.path,
+            open_clips(method.recipe(training.stream, job.seed), work.poses, work.videos),
+            source.tree,
+            work.device,
+        )
         for training in trainings
     ]
     seen = SeenNetworks(runs, task)

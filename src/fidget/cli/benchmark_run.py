@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidget.cli.benchmark_arguments import (
+    add_clip_options,
     add_training_options,
+    clips_given,
     columns_given,
-    data_given,
+    contents_of,
     name_failures,
     names_given,
     numbers_given,
@@ -17,7 +19,6 @@ from fidget.cli.benchmark_arguments import (
 )
 
 if TYPE_CHECKING:
-    from fidget.benchmark.benchmark_directory import Contents
     from fidget.benchmark.cell_jobs import Work
     from fidget.benchmark.methods import Method
     from fidget.benchmark.plan import Choices, Plan
@@ -30,17 +31,24 @@ examples:
   fidget benchmark run mma82/in-domain --poses poses/mma82 --labels rec.csv --columns clip=video \\
       --method stgcnpp --method posec3d_c3d_light --set train.epochs=30 --set stgcnpp:train.batch_size=32
   fidget benchmark run nw_ucla/cross-camera --poses poses/nw_ucla --method nw_ucla_stgcnpp --shots 1,5
+  fidget benchmark run ma52 --poses poses/ma52 --videos ma52 --labels ma52:annotations/ma52 \
+      --method stgcnpp --method tsm --frame-cache frames --set tsm:input.frame_store=jpeg
+  fidget benchmark run ma52/ablations --videos ma52 --labels ma52:annotations/ma52 \
+      --set loss.label_embedding=glove.npy
   fidget benchmark run cross-domain --poses s3://bucket/poses --method stgcnpp --budget-kib 1,4,16,64
 
 benchmarks:
-  mma82/in-domain  mma82/cross-domain  mma82/leave-one-domain-out  ma52  ma52/subjects
+  mma82/in-domain  mma82/cross-domain  mma82/leave-one-domain-out  ma52  ma52/subjects  ma52/ablations
   nw_ucla/cross-camera  jhmdb14  labels (the splits of any labels file)
 
 Trains what is missing, measures, and writes below DIR: cells/*.json (one a cell), scores/*.parquet, runs/,
 supports/*.csv (the shots), report.html. The same command again does only what is missing, whatever stopped
 it; more methods, seeds, targets or shots add to what is there. A cell that fails is named, the others go on.
+Methods over poses read --poses, methods over frames --videos; both have one protocol and one score file each.
+ma52/ablations trains the ten networks of MANet's ablations (frames 4, 8, 16; alpha 0 to 10; without SE;
+without embedding), from the recipe manet or another of MANet's that --method names.
 --poses may be a URI that pyarrow opens (s3://, gs://, file://): the cache is copied to DIR/poses once.
---labels is a table, or NAME:PATH as in fidget benchmark audit; by default the cache's name with -labels.csv.
+--labels is a table, or NAME:PATH as in fidget benchmark audit; by default the clips' place with -labels.csv.
 --adaptations: linear_probe, cosine_prototypes, light_fine_tuning, full_fine_tuning, or all.
 --settings: inductive, transductive-statistics, transductive-prior, transductive-pseudo-labels,
 transductive-all, or all (each of them).
@@ -61,9 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add = parser.add_argument
     add("benchmark", metavar="BENCHMARK", help="such as mma82/cross-domain, or cross-domain")
-    add("--poses", required=True, metavar="DIR", help="the pose cache, or a URI")
-    add("--labels", metavar="FILE", help="the labels (default: beside the cache, <POSES>-labels.csv)")
-    add("--columns", action="append", default=[], metavar="WHAT=NAME,...", help="which column holds what")
+    add_clip_options(parser)
     add("--method", action="append", default=[], metavar="RECIPE", help="a recipe, shipped or a .toml file")
     add("--seeds", default="0", metavar="N,N,...", help="of the training (default: 0)")
     add("-o", "--output", type=Path, metavar="DIR", help="default: runs/<benchmark>")
@@ -94,23 +100,40 @@ def run(args: argparse.Namespace) -> int:
     import os
 
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that wait leave the cores
-    from fidget.benchmark.methods import make_methods
+    from fidget.benchmark.ablations import BASE, BENCHMARK
+    from fidget.benchmark.cell_jobs import Work
+    from fidget.benchmark.methods import make_ablations, make_methods
     from fidget.cli.benchmark_table import benchmark_named, default_directory
     from fidget.cli.usage import UsageError
 
     benchmark = benchmark_named(args.benchmark)
     choices = _choices(args)
     columns = columns_given(args.columns)
-    if not args.method:
+    ablations = benchmark == BENCHMARK
+    if not args.method and not ablations:
         raise UsageError("name a recipe with --method; fidget train --list shows those that are shipped")
     try:
-        methods = make_methods(args.method, args.overrides)
+        make = make_ablations if ablations else make_methods
+        methods = make(args.method or [BASE], args.overrides)
     except ValueError as error:
         raise UsageError(str(error)) from error
     output = args.output or default_directory(benchmark)
-    poses, table = data_given(args, benchmark, columns, output)
+    _leave_out_budgets(choices, methods)
+    poses, videos, table = clips_given(args, benchmark, columns, output, methods)
     tasks, plan = _plan(args, benchmark, table, methods, choices)
-    return _do(args, _work(args, output, poses, table, tasks, methods), plan, benchmark, table)
+    work = Work(output, poses, tasks, methods, args.device, table.simulated, videos)
+    return _do(args, work, plan, benchmark, table)
+
+
+def _leave_out_budgets(choices: Choices, methods: tuple[Method, ...]) -> None:
+    """Say which methods have no poses to make small; refuse budgets that are for nobody."""
+    from fidget.cli.usage import UsageError
+
+    frames = [method.name for method in methods if method.over_frames]
+    if choices.budgets_kib and len(frames) == len(methods):
+        raise UsageError("--budget-kib is of poses, and every method is over frames; leave it out")
+    if choices.budgets_kib and frames:
+        say(f"--budget-kib is of poses: left out for {', '.join(frames)}")
 
 
 def _choices(args: argparse.Namespace) -> Choices:
@@ -152,35 +175,6 @@ def _plan(
     return tasks, make_plan(tasks, methods, choices)
 
 
-def _work(
-    args: argparse.Namespace,
-    output: Path,
-    poses: Path,
-    table: ClipTable,
-    tasks: tuple[Task, ...],
-    methods: tuple[Method, ...],
-) -> Work:
-    from fidget.benchmark.cell_jobs import Work
-
-    return Work(output, poses, tasks, methods, args.device, table.simulated)
-
-
-def _contents(work: Work, benchmark: str, table: ClipTable) -> Contents:
-    from fidget.benchmark.benchmark_directory import Contents
-    from fidget.benchmark.plan import task_hashes
-    from fidget.training.data import PoseClips
-
-    return Contents(
-        benchmark,
-        table.name,
-        table.simulated,
-        PoseClips(work.poses).cache_hash,
-        task_hashes(work.tasks),
-        {method.name: method.recipe_hash for method in work.methods},
-        str(work.poses.resolve()),
-    )
-
-
 def _do(args: argparse.Namespace, work: Work, plan: Plan, benchmark: str, table: ClipTable) -> int:
     """Run what is missing, then write tables and the report of everything that lies there."""
     from fidget.benchmark.benchmark_directory import BenchmarkDirectory
@@ -190,7 +184,7 @@ def _do(args: argparse.Namespace, work: Work, plan: Plan, benchmark: str, table:
     from fidget.reports.benchmark_page import write_benchmark_page
 
     at = BenchmarkDirectory(work.directory)
-    lock = at.prepare(_contents(work, benchmark, table))
+    lock = at.prepare(contents_of(work, work.tasks, benchmark, table))
     try:
         if work.simulated:
             say("the clips are simulated: so are all results")

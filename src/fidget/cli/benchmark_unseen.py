@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidget.cli.benchmark_arguments import (
+    add_clip_options,
     add_training_options,
+    clips_given,
     columns_given,
-    data_given,
+    contents_of,
     name_failures,
     names_given,
     numbers_given,
@@ -19,7 +21,6 @@ from fidget.cli.benchmark_arguments import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fidget.benchmark.methods import Method
     from fidget.benchmark.unseen import UnseenWork
     from fidget.benchmark.unseen_tasks import UnseenTask
     from protocols.clip_table import ClipTable
@@ -57,9 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--poses", required=True, metavar="DIR", help="the pose cache, or a URI")
-    add("--labels", metavar="FILE", help="the labels (default: beside the cache, <POSES>-labels.csv)")
-    add("--columns", action="append", default=[], metavar="WHAT=NAME,...", help="which column holds what")
+    add_clip_options(parser)
     add("--method", action="append", default=[], metavar="RECIPE", help="a recipe, shipped or a .toml file")
     add(
         "--unseen",
@@ -90,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that wait leave the cores
     from fidget.benchmark.methods import make_methods
+    from fidget.benchmark.unseen import UnseenWork
     from fidget.cli.usage import UsageError
 
     seeds = _checked(args)
@@ -98,10 +98,14 @@ def run(args: argparse.Namespace) -> int:
         methods = make_methods(args.method, args.overrides)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    poses, table = data_given(args, "labels", columns, args.output)
+    poses, videos, table = clips_given(args, "labels", columns, args.output, methods)
     vectors, vectors_name = _vectors(args.vectors, table.tree)
     tasks = _tasks(args, table, vectors)
-    return _do(args, _work(args, poses, table, tasks, methods, vectors, vectors_name), seeds, table)
+    work = UnseenWork(
+        args.output, poses, tasks, methods, vectors, vectors_name, args.ways, args.seen_penalty, args.device,
+        table.simulated, videos,
+    )  # fmt: skip
+    return _do(args, work, seeds, table)
 
 
 def _checked(args: argparse.Namespace) -> tuple[int, ...]:
@@ -191,44 +195,17 @@ def _is_number(texts: Sequence[str]) -> bool:
     return len(texts) == 1 and texts[0].strip().isascii() and texts[0].strip().isdecimal()
 
 
-def _work(
-    args: argparse.Namespace,
-    poses: Path,
-    table: ClipTable,
-    tasks: tuple[UnseenTask, ...],
-    methods: tuple[Method, ...],
-    vectors: LabelVectors,
-    vectors_name: str,
-) -> UnseenWork:
-    from fidget.benchmark.unseen import UnseenWork
-
-    return UnseenWork(
-        args.output, poses, tasks, methods, vectors, vectors_name, args.ways, args.seen_penalty, args.device,
-        table.simulated,
-    )  # fmt: skip
-
-
 def _do(args: argparse.Namespace, work: UnseenWork, seeds: tuple[int, ...], table: ClipTable) -> int:
     """Run what is missing, then print and write the table of everything that lies there."""
-    from fidget.benchmark.benchmark_directory import BenchmarkDirectory, Contents
-    from fidget.benchmark.plan import task_hashes
+    from fidget.benchmark.benchmark_directory import BenchmarkDirectory
     from fidget.benchmark.table import markdown
     from fidget.benchmark.unseen import run_unseen
     from fidget.benchmark.unseen_table import unseen_table
     from fidget.benchmark.unseen_tasks import BENCHMARK
-    from fidget.training.data import PoseClips
     from poses.whole_file import replacing
 
     at = BenchmarkDirectory(work.directory)
-    contents = Contents(
-        BENCHMARK,
-        table.name,
-        table.simulated,
-        PoseClips(work.poses).cache_hash,
-        task_hashes([task.task for task in work.tasks]),
-        {method.name: method.recipe_hash for method in work.methods},
-        str(work.poses.resolve()),
-    )
+    contents = contents_of(work, [task.task for task in work.tasks], BENCHMARK, table)
     lock = at.prepare(contents)
     try:
         if work.simulated:

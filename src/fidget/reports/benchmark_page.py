@@ -23,7 +23,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inl
 
 
 def write_benchmark_page(
-    directory: Path, tables: Sequence[Table], cells: Sequence[Cell], poses: Path, path: Path
+    directory: Path, tables: Sequence[Table], cells: Sequence[Cell], poses: Path | None, path: Path
 ) -> None:
     """Write the page as one self-contained file.
 
@@ -31,7 +31,8 @@ def write_benchmark_page(
         directory: of the benchmark: score files and features are read below it where they are there.
         tables: shown first, in order.
         cells: of the benchmark, failed ones too.
-        poses: the pose cache, for the example clips; the page says so where it cannot be read.
+        poses: the pose cache, for the example clips; the page says so where it cannot be read, or where there
+            is none since no method was over poses.
         path: of the page.
 
     Raises:
@@ -93,8 +94,10 @@ def _beside(suffix: str) -> str:
     return Path(__file__).with_suffix(suffix).read_text(encoding="utf-8")
 
 
-def _says_simulated(poses: Path) -> bool:
+def _says_simulated(poses: Path | None) -> bool:
     """Whether the pose cache says that a simulator made it; False where there is none."""
+    if poses is None:
+        return False
     try:
         return str(PoseCache(poses).metadata.settings.get("simulated")).lower() == "true"
     except (ValueError, OSError):
@@ -157,9 +160,11 @@ def _features(plane: FeaturePlane | None) -> str:
 
 
 def _skeletons(
-    directory: Path, groups: Sequence[CellGroup], poses: Path
+    directory: Path, groups: Sequence[CellGroup], poses: Path | None
 ) -> tuple[list[dict[str, object]], str]:
     """Clips to show, or why there are none."""
+    if poses is None:
+        return [], "No pose cache was given, so no clips are drawn: every method is over frames."
     examples = choose_examples(directory, groups)
     if not examples:
         return [], "No score files lie beside these cells, so no clips are chosen."
