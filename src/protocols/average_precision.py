@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.detection_rules import Rule
-from protocols.segment_matching import Floats, Integers, Segments, match, overlapping_pairs, surest_first
+from protocols.segment_matching import Floats, Integers, Segments, match, overlapping_pairs, surest_of_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +94,11 @@ def average_precisions(
             compared.
     """
     positives = np.bincount(annotated, minlength=classes)
-    order = surest_first(scores, rule, label, classes)
     hit = np.zeros(len(label), np.bool_)
     hit[taken[taken >= 0]] = True
-    places = np.flatnonzero(hit[order])  # of those that hit, class by class
+    places, rows = surest_of_each(scores, rule, label, classes, hit)
     place = np.zeros(len(label), np.int64)
-    place[order[places]] = places
+    place[rows] = places
     begins: Integers = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=classes))])
     ap = np.full((len(taken), classes), np.nan if rule.absent == "left_out" else 0.0)
     present = np.flatnonzero(positives)

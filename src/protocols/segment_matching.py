@@ -20,7 +20,7 @@ from protocols.detection_rules import Rule
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
-_FEW = 4096
+_FEW, _AT_ONCE = 4096, 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,43 +102,60 @@ def tiou(start_s: Floats, end_s: Floats, other_start_s: Floats, other_end_s: Flo
     return overlap
 
 
-def surest_first(scores: Floats, rule: Rule, label: Integers | None = None, classes: int = 1) -> Integers:
-    """(D,) rows of detections, surest first; equals as the rule says: as in the file, or the other way round.
+def surest_first(scores: Floats, rule: Rule) -> Integers:
+    """(D,) rows of detections, surest first; equals as the rule says: as in the file, or turned round."""
+    return surest_of_each(scores, rule, np.zeros(len(scores), np.int64), 1, None)[1]
+
+
+def surest_of_each(
+    scores: Floats, rule: Rule, label: Integers, classes: int, asked: NDArray[np.bool_] | None
+) -> tuple[Integers, Integers]:
+    """Where detections stand when all are sorted by class, and in a class surest first.
 
     Many are sorted by whole numbers of 32 bits, of class and score, in two rounds of a radix sort; those that
     share a number are sorted once more by what they are.
 
     Args:
         scores: (D,) how sure each is.
-        rule: says who comes first of equals.
-        label: (D,) class of each, if the rows shall come class by class.
+        rule: says who comes first of equals: the first of the file, or the last.
+        label: (D,) class of each.
         classes: A.
+        asked: (D,) of whom the places are wanted; None for all.
+
+    Returns:
+        places from 0, in order, and the row that stands at each.
     """
-    last = not rule.first_of_equals
-    values = np.negative(scores if rule.first_of_equals else scores[::-1])
-    kinds = np.zeros(1, np.int64) if label is None else label[::-1] if last else label
+    turned = slice(None) if rule.first_of_equals else slice(None, None, -1)
+    values, label = np.negative(scores[turned]), label[turned]
     lowest, highest = values.min(initial=np.inf), values.max(initial=-np.inf)
     steps = 2 ** (32 - (classes - 1).bit_length())  # numbers for the scores of a class
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         scale = (steps - 2) / (highest - lowest)
-    if len(values) < _FEW or not np.isfinite(scale) or classes > _FEW:
-        order = np.lexsort((values, np.broadcast_to(kinds, values.shape)))
+    if len(values) < _FEW or not 0 < scale < np.inf or classes > _FEW:
+        first = np.lexsort((values, label))
+        second = np.arange(len(values))
     else:
         share = values - lowest
         share *= scale
         key = share.astype(np.uint32)
         if classes > 1:
-            key += kinds.astype(np.uint32) * np.uint32(steps)
+            key += label.astype(np.uint32) * np.uint32(steps)
         low, high = key.astype(np.uint16), (key >> np.uint32(16)).astype(np.uint16)
-        order = np.argsort(low, kind="stable")
-        order = order[np.argsort(high[order], kind="stable")]
-        low, high = low[order], high[order]
+        first = np.argsort(low, kind="stable")
+        low, high = low[first], high[first]
+        second = np.argsort(high, kind="stable")  # the order is first[second], which few need whole
+        low, high = low[second], high[second]
         same = (low[1:] == low[:-1]) & (high[1:] == high[:-1])
         if same.any():
             alike = np.flatnonzero(np.r_[False, same] | np.r_[same, False])
-            rows = order[alike]
-            order[alike] = rows[np.lexsort((values[rows], key[rows]))]
-    return len(values) - 1 - order if last else order
+            rows = first[second[alike]]
+            second[alike] = second[alike][np.lexsort((values[rows], key[rows]))]
+    if asked is None:
+        places, rows = np.arange(len(values)), first[second]
+    else:
+        places = np.flatnonzero(asked[turned][first][second])
+        rows = first[second[places]]
+    return places, rows if rule.first_of_equals else len(values) - 1 - rows
 
 
 def overlapping_pairs(
@@ -158,17 +175,27 @@ def overlapping_pairs(
     place = _places(groups, detections.group)  # (D,) row in `groups`, -1 where nothing is annotated
     asked = np.flatnonzero(place >= 0)
     asked = asked[surest_first(scores[asked], rule)]
-    place = place[asked]
-    each = count[place]  # instances that each of these detections may meet
-    detection = np.repeat(asked, each)
-    behind = np.arange(len(detection)) - np.repeat(np.cumsum(each) - each, each)
-    instance = by_group[np.repeat(first[place], each) + behind]
-    overlap = tiou(
-        detections.start_s[detection], detections.end_s[detection],
-        instances.start_s[instance], instances.end_s[instance], rule,
-    )  # fmt: skip
-    enough = np.flatnonzero(overlap >= least_tiou)
-    return _most_first(Pairs(detection[enough], instance[enough], overlap[enough]))
+    parts = []
+    for begin in range(0, len(asked), _AT_ONCE):  # most pairs overlap too little, and soon are gone
+        some = asked[begin : begin + _AT_ONCE]
+        own = place[some]
+        each = count[own]  # instances that each of these detections may meet
+        detection = np.repeat(some, each)
+        behind = np.arange(len(detection)) - np.repeat(np.cumsum(each) - each, each)
+        instance = by_group[np.repeat(first[own], each) + behind]
+        overlap = tiou(
+            detections.start_s[detection], detections.end_s[detection],
+            instances.start_s[instance], instances.end_s[instance], rule,
+        )  # fmt: skip
+        enough = np.flatnonzero(overlap >= least_tiou)
+        parts.append(_most_first(Pairs(detection[enough], instance[enough], overlap[enough])))
+    if not parts:
+        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    return Pairs(
+        np.concatenate([part.detection for part in parts]),
+        np.concatenate([part.instance for part in parts]),
+        np.concatenate([part.tiou for part in parts]),
+    )
 
 
 def _most_first(pairs: Pairs) -> Pairs:

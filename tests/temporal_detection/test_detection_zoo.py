@@ -1,0 +1,72 @@
+"""Every detector over features is made by its name, learns, and takes its published checkpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from temporal_detection.detection_loss import DetectionLoss
+from temporal_detection.detector import decode
+from temporal_detection.nms import suppress
+from temporal_detection.zoo import conversion, create_model, list_models, model_options, published_names
+
+SMALL: dict[str, dict[str, Any]] = {
+    "actionformer": {"width": 16, "arch": (1, 1, 3), "window": 5},
+    "tridet": {"width": 16, "arch": (1, 1, 3), "hidden": 16, "bins": 8},
+}
+
+
+def test_what_there_is() -> None:
+    assert list_models() == sorted(SMALL) and list_models("tri*") == ["tridet"]
+    assert "window" in model_options("actionformer") and "channels" not in model_options("actionformer")
+    assert {name: sorted(published_names(name)) for name in SMALL} == {
+        "actionformer": ["actionformer", "opentad"], "tridet": ["opentad", "tridet"],
+    }  # fmt: skip
+    assert all(conversion(name) for name in SMALL)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_learns_a_marked_segment(name: str) -> None:
+    """Features that say what happens when are found again after a few steps."""
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=2, channels=4, **SMALL[name])
+    loss = DetectionLoss(2, model.strides, normaliser=8)
+    optimiser = torch.optim.AdamW(model.parameters(), 5e-3)
+    x, valid = torch.zeros(2, 4, 64), torch.ones(2, 64, dtype=torch.bool)
+    segments = [torch.tensor([[8.0, 20.0], [30.0, 36.0]]), torch.tensor([[40.0, 60.0]])]
+    labels = [torch.tensor([0, 1]), torch.tensor([1])]
+    for n, (spans, named) in enumerate(zip(segments, labels, strict=True)):
+        for (start, end), label in zip(spans.int().tolist(), named.tolist(), strict=True):
+            x[n, label, start : end + 1] = 1
+            x[n, 2 + label, start : end + 1] = torch.linspace(-1, 1, end - start + 1)
+    first = None
+    for _ in range(60):
+        losses = loss(model(x, valid), segments, labels)
+        optimiser.zero_grad()
+        losses.total.backward()
+        optimiser.step()
+        first = float(losses.total.detach()) if first is None else first
+    assert losses.positives > 0 and float(losses.total.detach()) < first / 3
+    found = decode(model.eval()(x, valid))
+    for n, (spans, named) in enumerate(zip(segments, labels, strict=True)):
+        kept = suppress(*found[n])
+        for (start, end), label in zip(spans.tolist(), named.tolist(), strict=True):
+            best = kept.positions[kept.label == label][0]
+            assert abs(best - [start, end]).max() < 3, (best, start, end)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("actionformr", {}, "unknown model 'actionformr'; nearest: actionformer"),
+        ("actionformer", {"num_classes": 0}, "num_classes must be a whole number of at least 1, got 0"),
+        ("tridet", {"channels": 1.5}, "channels must be a whole number of at least 1, got 1.5"),
+        ("tridet", {"windw": 3}, "tridet has no option 'windw'; did you mean 'window'"),
+        ("actionformer", {"form": "mmaction"}, "form must be one of 'original', 'opentad'"),
+    ],
+)
+def test_wrong_requests_are_said(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        create_model(name, **({"num_classes": 2, "channels": 4} | options))
