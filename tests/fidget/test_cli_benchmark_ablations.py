@@ -18,7 +18,7 @@ from protocols.published import find_published, published_name
 _MANET = FRAME_RECIPE.replace("tsm_r50", "manet_r50").replace("epochs = 2", "epochs = 1").replace(
     "tiny_frames", "tiny_manet"
 )  # fmt: skip
-_RUN = "benchmark run ma52/ablations --videos videos --labels cache-labels.csv --samples 20 --device cpu --jobs 1"
+_RUN = "benchmark run ma52/ablations --videos videos --labels cache-labels.csv --samples 20 --jobs 1"
 
 
 @pytest.fixture(scope="module")
