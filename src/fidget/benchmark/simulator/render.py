@@ -14,6 +14,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from fidget.benchmark.simulator import render_film as film
 from fidget.benchmark.simulator import render_kernel as kernel
 from fidget.benchmark.simulator import render_look as paint
 from fidget.benchmark.simulator.clip import SimulationSettings, StagedClip, stage_clip
@@ -136,7 +137,7 @@ class RenderedClip:
         if stage.scenery.shape == self._picture.shape:  # a camera that stands still
             np.copyto(self._picture, stage.scenery)
         else:
-            kernel.lay_background(self._picture, stage.scenery, *(float(at) for at in stage.looking[frame]))
+            film.lay_background(self._picture, stage.scenery, *(float(at) for at in stage.looking[frame]))
         kernel.draw(
             self._picture,
             self._depth,
@@ -153,7 +154,7 @@ class RenderedClip:
             stage.ambient,
         )
         at_y, at_x = stage.grain_at[frame]
-        kernel.expose(
+        film.expose(
             out,
             self._picture,
             self._spare,
@@ -188,7 +189,7 @@ class RenderedClip:
             time_s = np.arange(self.frames, dtype=np.float32) / np.float32(self.fps)
             add_passers_by(shapes, floor, time_s, clip)
         add_body(shapes, staged.body, build, look)
-        film = FILMS[name]
+        used = FILMS[name]
         scenery, looking = self._background(name, floor, room, clip)
         boxes, box_paints = self._boxes(name, clip)
         return _Stage(
@@ -198,13 +199,13 @@ class RenderedClip:
             _light(
                 name, staged.camera.rotation()[0], room if name in ("laboratory", "psychiatric") else clip
             ),
-            float(clip.uniform(*film.ambient)),
-            float(clip.uniform(*film.gain)),
+            float(clip.uniform(*used.ambient)),
+            float(clip.uniform(*used.gain)),
             scenery,
             looking,
             boxes,
             box_paints,
-            (self._fineness * film.grain * clip.standard_normal((_GRAIN, _GRAIN))).astype(np.float32),
+            (self._fineness * used.grain * clip.standard_normal((_GRAIN, _GRAIN))).astype(np.float32),
             clip.integers(0, _GRAIN, (self.frames, 2)),
         )
 
