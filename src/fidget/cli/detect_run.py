@@ -114,7 +114,7 @@ def _recordings(args: argparse.Namespace, detector: TrainedDetector, output: Pat
             is_cache = False
     if form == "features":
         raise UsageError(
-            f"{args.trained} is over feature files, which do not say how long a recording is; name a run over "
+            f"{args.trained} is over feature files, which do not say how long a recording is: name one over "
             "poses or frames"
         )
     if form == "frames":
