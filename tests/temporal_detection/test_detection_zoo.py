@@ -19,7 +19,9 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def test_what_there_is() -> None:
-    assert list_models() == sorted(SMALL) and list_models("tri*") == ["tridet"]
+    sizes = [f"adatad_{size}" for size in ("base", "huge", "large", "small")]
+    assert list_models() == sorted([*SMALL, *sizes, "pointtad", "skeleton_detector"])
+    assert list_models("tri*") == ["tridet"] and list_models("adatad*") == sizes
     assert "window" in model_options("actionformer") and "channels" not in model_options("actionformer")
     assert {name: sorted(published_names(name)) for name in SMALL} == {
         "actionformer": ["actionformer", "opentad"], "tridet": ["opentad", "tridet"],
@@ -57,6 +59,18 @@ def test_learns_a_marked_segment(name: str) -> None:
             assert abs(best - [start, end]).max() < 3, (best, start, end)
 
 
+def test_detectors_with_an_encoder_are_made_by_name_too() -> None:
+    sizes = {"width": 16, "arch": (1, 0, 1)}
+    skeletons = create_model("skeleton_detector", num_classes=2, channels=4, layout="coco17", **sizes)
+    assert skeletons.encoder.joints == 17 and skeletons.strides == (2, 4)
+    encoder = torch.nn.Module()
+    encoder.num_features, encoder.blocks = 384, torch.nn.ModuleList([torch.nn.Identity()])
+    encoder.embed = lambda x: (x, (1, 1, 1))
+    frames = create_model("adatad_small", num_classes=2, encoder=encoder, **sizes)
+    assert frames.detector.in_channels == 384 and len(frames.adapters) == 1
+    assert create_model("pointtad", num_classes=2, width=16, points=5).parts == [1024, 832]
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -65,6 +79,10 @@ def test_learns_a_marked_segment(name: str) -> None:
         ("tridet", {"channels": 1.5}, "channels must be a whole number of at least 1, got 1.5"),
         ("tridet", {"windw": 3}, "tridet has no option 'windw'; did you mean 'window'"),
         ("actionformer", {"form": "mmaction"}, "form must be one of 'original', 'opentad'"),
+        ("skeleton_detector", {}, "skeleton_detector needs layout"),
+        ("skeleton_detector", {"layout": "coco17", "tokens": "limbs"}, "tokens must be one of 'parts'"),
+        ("adatad_small", {"channels": None}, "adatad_small needs encoder"),
+        ("adatad_small", {"encoder": torch.nn.Linear(1, 1)}, "adatad_small takes no channels"),
     ],
 )
 def test_wrong_requests_are_said(name: str, options: dict[str, Any], message: str) -> None:
