@@ -59,7 +59,11 @@ def _plan(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
         ("graph_training", []),
         ("ctrgcn_training", []),
         ("posec3d_training", []),
+        ("rendering", []),
+        ("soft_nms", []),
+        ("detection_map", []),
         ("models", []),
+        ("rgb_models", ["--measure"]),
     ]
     if detector:
         plan.insert(4, ("top_down", ["--clip", clip, *detector]))
