@@ -117,7 +117,7 @@ def pasted_tracks(
     seed: int = 0,
     split: str = "train",
 ) -> Iterator[PastedTrack]:
-    """Tracks of a cache's trimmed clips, one person in each; a clip may be in several.
+    """Tracks of a cache's trimmed clips, one person in each; a clip may be in several tracks.
 
     Only the clips of one track are in memory. A track depends on its number, the seed, and the table.
 
@@ -126,7 +126,7 @@ def pasted_tracks(
         table: their labels, splits and, where they are known, subjects; without, the clips of a track may
             show several people.
         number: of tracks.
-        clips_a_track: fewest and most.
+        clips_a_track: fewest and most; fewer where a person has fewer, no clip is twice in a track.
         pause_s: mean length of the pauses.
         seed: of all draws.
         split: whose clips are taken.
@@ -149,8 +149,8 @@ def pasted_tracks(
         track_id = f"{PREFIX}{table.name}/{i + 1:06d}"
         rng = np.random.default_rng([seed, crc32(track_id.encode())])
         own = people[table.subjects[rows[int(rng.integers(len(rows)))]]]
-        count = int(rng.integers(least, most + 1))
-        chosen = [own[int(at)] for at in rng.integers(len(own), size=count)]
+        count = min(int(rng.integers(least, most + 1)), len(own))
+        chosen = [own[int(at)] for at in rng.permutation(len(own))[:count]]
         clips = [cache.read(table.clip_ids[row]) for row in chosen]
         kept = [
             (clip, int(table.labels[row])) for clip, row in zip(clips, chosen, strict=True) if clip.persons

@@ -130,13 +130,13 @@ def test_tracks_of_a_cache(tmp_path) -> None:
         assert one.instances == other.instances
     for one in tracks:
         people = {table.subjects[table.clip_ids.index(clip_id)] for clip_id in one.pasted}
-        assert len(people) == 1
+        assert len(people) == 1 and len(set(one.pasted)) == len(one.pasted)
         assert not {"c6", "c7"} & set(one.pasted)  # of the validation split
         assert [i.label for i in one.instances] == [int(clip_id[1:]) % 2 for clip_id in one.pasted]
         ends = [0.0, *(i.t_end_s for i in one.instances)]
         assert all(i.t_start_s >= end for i, end in zip(one.instances, ends, strict=False))
     found = table_of_tracks(tracks, table)
-    assert found.simulated and found.note == NOTE and len(found.instances_of("train")) >= 24
+    assert found.simulated and found.note == NOTE and len(found.instances_of("train")) >= 20
     assert all(video_id.startswith(PREFIX) for video_id in found.video_ids)
     with pytest.raises(ValueError, match="no labelled clip of 'test'"):
         next(pasted_tracks(cache, table, 1, split="test"))
