@@ -159,7 +159,8 @@ def _checked(
     array: NDArray[np.generic], name: str, channels: int | None, channels_first: bool
 ) -> NDArray[np.float32]:
     if array.ndim > 2:  # means over pictures often keep their axes
-        array = array.reshape([size for size in array.shape if size > 1])
+        array = array.reshape([len(array), *(size for size in array.shape[1:] if size > 1)])
+        array = array[0] if array.ndim == 3 and len(array) == 1 else array
     if array.ndim != 2 or not array.size:
         raise ValueError(f"{name}: expected features (T, C), got {array.shape}")
     if channels_first:

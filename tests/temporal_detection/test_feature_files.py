@@ -29,6 +29,9 @@ def test_reads_what_recognisers_write(tmp_path: Path) -> None:
         got = read_features(tmp_path / name, channels=3)
         assert got.dtype == np.float32
         np.testing.assert_array_equal(got, FEATURES)
+    for shape, kept in (((1, 4, 3), (4, 3)), ((1, 12, 1, 1), (1, 12)), ((1, 1, 12), (1, 12))):
+        np.save(tmp_path / "axes.npy", FEATURES.reshape(shape))
+        np.testing.assert_array_equal(read_features(tmp_path / "axes.npy"), FEATURES.reshape(kept))
     np.testing.assert_array_equal(read_features(tmp_path / "b.npz", key="other"), FEATURES[:1])
     np.testing.assert_array_equal(read_features(tmp_path / "a.npy", channels_first=True), FEATURES.T)
     with pytest.raises(
