@@ -111,7 +111,7 @@ def suppress(
     if not np.isfinite(segments).all() or not np.isfinite(scores).all():
         row = int(np.flatnonzero(~(np.isfinite(segments).all(1) & np.isfinite(scores)))[0])
         raise ValueError(f"candidate {row} is no segment with a score: {positions[row]}, {score[row]}")
-    order = np.argsort(label, kind="stable") if how.class_wise else np.arange(len(label))
+    order = _by_class(label) if how.class_wise else np.arange(len(label))
     ends = np.flatnonzero(np.diff(label[order])) + 1 if how.class_wise else np.zeros(0, np.int64)
     bounds = np.r_[0, ends, len(label)] if len(label) else np.zeros(1, np.int64)
     starts_f32, ends_f32 = np.ascontiguousarray(segments[order].T)
@@ -127,6 +127,12 @@ def suppress(
     if how.voting > 0 and not how.class_wise:
         kept = vote(kept, positions, scores, how.voting, how.voting_by_overlap)
     return Kept(kept, lowered, label[rows], rows)
+
+
+def _by_class(label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows class by class, as they come."""
+    small = len(label) and label.min() >= 0 and label.max() < 2**16
+    return np.argsort(label.astype(np.uint16) if small else label, kind="stable")  # a radix sort of few bits
 
 
 def vote(
@@ -152,7 +158,7 @@ def vote(
     return voted
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _suppress_groups(start, end, score, row, bounds, method, tiou, sigma, min_score, most):  # type: ignore[no-untyped-def]
     """Suppress within each group, in place; what remains is moved to the front, and its count returned."""
     length = end - start + _LEAST_LENGTH
@@ -171,14 +177,14 @@ def _suppress_groups(start, end, score, row, bounds, method, tiou, sigma, min_sc
     return row, out
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _soft(start, end, length, score, row, method, tiou, sigma, min_score):  # type: ignore[no-untyped-def]
     """The surest goes to the front and lowers the others, again and again; returns how many remain.
 
     While the others are lowered the next surest is found, so that every candidate is looked at once a round.
     Those that fall out are replaced by the last, which decides who comes first of equals.
     """
-    n = len(score)
+    n, gaussian = len(score), method == 2
     best = 0
     for j in range(1, n):
         if score[j] > score[best]:
@@ -192,28 +198,30 @@ def _soft(start, end, length, score, row, method, tiou, sigma, min_score):  # ty
         row[i], row[best] = row[best], row[i]
         own_start, own_end, own_length = start[i], end[i], length[i]
         i += 1
-        best = i
+        best, most = i, np.float32(-np.inf)
         j = i
         while j < n:
+            value = score[j]
             shared = min(own_end, end[j]) - max(own_start, start[j])
             if shared > 0:  # where nothing is shared both methods leave the score as it is
                 overlap = shared / (own_length + length[j] - shared)
-                if method == 2:
-                    score[j] *= np.exp(-(overlap * overlap) / sigma)
+                if gaussian:
+                    value *= np.exp(-(overlap * overlap) / sigma)
                 elif overlap >= tiou:
-                    score[j] *= np.float32(1) - overlap
-            if score[j] < min_score:
+                    value *= np.float32(1) - overlap
+                score[j] = value
+            if value < min_score:
                 n -= 1
                 start[j], end[j], length[j] = start[n], end[n], length[n]
                 score[j], row[j] = score[n], row[n]
                 continue
-            if score[j] > score[best]:
-                best = j
+            if value > most:
+                best, most = j, value
             j += 1
     return n
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _hard(start, end, length, score, row, tiou, min_score):  # type: ignore[no-untyped-def]
     """Those that overlap a surer one are dropped; the others move to the front, surest first."""
     order = np.argsort(-score, kind="mergesort")
@@ -238,7 +246,7 @@ def _hard(start, end, length, score, row, tiou, min_score):  # type: ignore[no-u
     return count
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _vote(kept, positions, score, tiou, by_overlap):  # type: ignore[no-untyped-def]
     voted = np.empty_like(kept)
     for m in range(len(kept)):
