@@ -17,7 +17,7 @@ from fidget.benchmark.simulator import untrimmed_plan
 from fidget.benchmark.simulator.clip import SimulationSettings, body_at_rest, estimated, make_subject
 from fidget.benchmark.simulator.motions import MOTIONS, body_group
 from fidget.benchmark.simulator.pose_state import LEFT, RIGHT, PoseState, Timing
-from fidget.benchmark.simulator.untrimmed import TABLE_COLUMNS, simulate_untrimmed, table_csv
+from fidget.benchmark.simulator.untrimmed import simulate_untrimmed
 from fidget.benchmark.simulator.untrimmed_motion import add_action, stage_recording
 from fidget.benchmark.simulator.untrimmed_parts import (
     LEFT_HAND,
@@ -45,6 +45,7 @@ from poses.cache_reader import PoseCache
 from poses.cache_schema import CacheMismatchError
 from protocols.clip_table import SPLITS
 from protocols.detection_tables import detection_kind, read_detection_table
+from protocols.instances_csv import INSTANCE_COLUMNS
 from protocols.mma52_detection import read_mma52
 from protocols.trees import tree
 
@@ -213,7 +214,7 @@ def test_the_cache_and_its_table(few: Path) -> None:
     path = few.with_name("poses-detection.csv")
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == TABLE_COLUMNS and {row["simulated"] for row in rows} == {"true"}
+    assert tuple(rows[0]) == INSTANCE_COLUMNS and {row["simulated"] for row in rows} == {"true"}
     kind = detection_kind(path)
     assert kind == ("instances", path)
     table, expected = read_detection_table(*kind), table_of(plan_recordings(10, 2, 0.02))
@@ -305,8 +306,3 @@ def test_wrong_usage_is_named(words: list[str], problem: str, tmp_path: Path) ->
     with pytest.raises(UsageError, match=problem):
         run("-o", str(tmp_path / "poses"), *words)
     assert not (tmp_path / "poses").exists()
-
-
-def test_a_recording_without_actions_has_a_row() -> None:
-    empty = PlannedRecording("a/b/u1", "laboratory", "b", "val", Fraction(29), 290, ())
-    assert table_csv([empty]).splitlines()[1] == "a/b/u1,,,,val,,,laboratory,b,10.0,290,29,true"

@@ -6,9 +6,7 @@ for any number of processes, and a run that was stopped goes on where it was.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -18,27 +16,12 @@ from pathlib import Path
 from fidget.benchmark.simulator.clip import LAYOUT, SimulationSettings, estimated
 from fidget.benchmark.simulator.simulate import Simulated, in_order, simulator_sha256, write_beside
 from fidget.benchmark.simulator.untrimmed_motion import stage_recording
-from fidget.benchmark.simulator.untrimmed_plan import PlannedRecording, plan_recordings
+from fidget.benchmark.simulator.untrimmed_plan import PlannedRecording, plan_recordings, table_of
 from poses.cache_schema import CacheMetadata, CacheRow, SourceStamp
 from poses.cache_writer import CacheWriter
 from poses.encoding import encode_clip
-from protocols.trees import tree
+from protocols.instances_csv import instances_csv
 
-TABLE_COLUMNS = (
-    "clip_id",
-    "label",
-    "t_start_s",
-    "t_end_s",
-    "split",
-    "class_name",
-    "group_name",
-    "domain",
-    "subject",
-    "duration_s",
-    "total_frames",
-    "fps",
-    "simulated",
-)
 _RECORDINGS_AT_ONCE = 8  # one message of a process
 _ROWS_PER_SHARD = 128
 _DRAWING = "untrimmed_videos.py"  # changes no pose
@@ -79,7 +62,7 @@ def simulate_untrimmed(
     plan = plan_recordings(recordings, seed, chosen.label_noise, domains)
     metadata = untrimmed_metadata(recordings, seed, chosen, domains)
     with CacheWriter(directory, metadata, rows_per_shard=_ROWS_PER_SHARD) as writer:
-        table = write_beside(directory, "detection", table_csv(plan))
+        table = write_beside(directory, "detection", instances_csv(table_of(plan)))
         jobs = [one for one in plan if one.recording_id not in writer]
         if on_start is not None:
             on_start(len(jobs), len(plan) - len(jobs))
@@ -89,39 +72,6 @@ def simulate_untrimmed(
             if on_clip is not None:
                 on_clip()
     return Simulated(directory, table, len(plan), len(jobs))
-
-
-def table_csv(plan: Sequence[PlannedRecording]) -> str:
-    """One line an instance, or one without label and times where a recording has none; `TABLE_COLUMNS`."""
-    labels = tree("mma82")
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(TABLE_COLUMNS)
-    for one in plan:
-        of_recording = (
-            one.domain,
-            one.subject,
-            repr(one.duration_s),
-            one.frames,
-            str(one.fps),
-            "true",
-        )
-        for action in one.actions:
-            rows.writerow(
-                [
-                    one.recording_id,
-                    action.label,
-                    f"{action.start_s:.3f}",
-                    f"{action.end_s:.3f}",
-                    one.split,
-                    labels.actions[action.label],
-                    labels.groups[labels.group_of[action.label]],
-                    *of_recording,
-                ]
-            )
-        if not one.actions:
-            rows.writerow([one.recording_id, "", "", "", one.split, "", "", *of_recording])
-    return text.getvalue()
 
 
 def untrimmed_metadata(
