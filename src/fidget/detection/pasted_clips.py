@@ -8,7 +8,7 @@ no recording: ids begin with `pasted/`, and the table's note says what it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -67,7 +67,8 @@ def paste_clips(
         behind its last.
 
     Raises:
-        ValueError: no clip, nobody in one, another joint set, labels of another number, too few frames.
+        ValueError: no clip, nobody in one, another joint set, poses in space, labels of another number, too
+            few frames.
     """
     _check(track_id, clips, labels)
     first = clips[0]
@@ -164,20 +165,29 @@ def pasted_tracks(
         yield paste_clips(track_id, [clip for clip, _ in kept], [label for _, label in kept], frames, rng)
 
 
-def table_of_tracks(tracks: Sequence[PastedTrack], table: ClipTable, split: str = "train") -> DetectionTable:
-    """What happens in pasted tracks, in the labels of the clips' table; its note says what they are."""
+def table_of_tracks(tracks: Iterable[PastedTrack], table: ClipTable, split: str = "train") -> DetectionTable:
+    """What happens in pasted tracks, in the labels of the clips' table; its note says what they are.
+
+    Poses are let go: of each track only the times are kept.
+    """
     of_clip = dict(zip(table.clip_ids, zip(table.domains, table.subjects, strict=True), strict=True))
-    people = [of_clip.get(one.pasted[0], ("", "")) for one in tracks]
+    ids, duration_s, fps, people, instances = [], [], [], [], []
+    for one in tracks:
+        ids.append(one.clip.clip_id)
+        duration_s.append(one.clip.frames / float(one.clip.fps))
+        fps.append(one.clip.fps)
+        people.append(of_clip.get(one.pasted[0], ("", "")))
+        instances += one.instances
     return DetectionTable(
         f"{table.name}, pasted",
         table.tree,
-        tuple(one.clip.clip_id for one in tracks),
-        np.array([one.clip.frames / float(one.clip.fps) for one in tracks]),
-        tuple(one.clip.fps for one in tracks),
-        (split,) * len(tracks),
+        tuple(ids),
+        np.array(duration_s),
+        tuple(fps),
+        (split,) * len(ids),
         tuple(domain for domain, _ in people),
         tuple(subject for _, subject in people),
-        tuple(instance for one in tracks for instance in one.instances),
+        tuple(instances),
         simulated=table.simulated,
         note=NOTE,
     )
@@ -194,6 +204,8 @@ def _check(track_id: str, clips: Sequence[PoseClip], labels: Sequence[int]) -> N
                 f"track {track_id!r}: expected joints of {clips[0].layout.name} as the first clip has, "
                 f"{clip.clip_id!r} has {clip.layout.name}"
             )
+        if clip.z is not None:
+            raise ValueError(f"track {track_id!r}: expected poses in pictures, {clip.clip_id!r} is in space")
         if not clip.persons or not (clip.score[0] > 0).any():
             raise ValueError(f"track {track_id!r}: nobody is in {clip.clip_id!r}; leave it out")
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fidget.detection.pasted_cache import write_pasted
 from fidget.detection.pasted_clips import NOTE, PREFIX, paste_clips, pasted_tracks, table_of_tracks
 from poses.cache_reader import PoseCache
-from poses.cache_schema import CacheMetadata, SourceStamp
+from poses.cache_schema import CacheMetadata, CacheMismatchError, SourceStamp
 from poses.cache_writer import CacheWriter
 from poses.clip import PoseClip
 from poses.encoding import encode_clip
 from poses.layout import get_layout
 from protocols.clip_table import ClipTable
+from protocols.detection_tables import read_detection_table
 from protocols.label_tree import LabelTree
 
 LAYOUT = get_layout("coco17")
@@ -107,7 +110,9 @@ def test_what_cannot_be_pasted_is_named() -> None:
         paste_clips("pasted/x", [empty], [0], 50, rng)
 
 
-def test_tracks_of_a_cache(tmp_path) -> None:
+@pytest.fixture
+def trimmed(tmp_path: Path) -> tuple[PoseCache, ClipTable]:
+    """Eight clips of two people, six to train with."""
     clips = [clip(f"c{i}", 20 + i) for i in range(8)]
     with CacheWriter(tmp_path / "poses", CacheMetadata(layout="coco17", models={}, settings={})) as writer:
         for one in clips:
@@ -122,7 +127,11 @@ def test_tracks_of_a_cache(tmp_path) -> None:
         tuple("ab"[i % 2] for i in range(8)),
         simulated=True,
     )
-    cache = PoseCache(tmp_path / "poses")
+    return PoseCache(tmp_path / "poses"), table
+
+
+def test_tracks_of_a_cache(trimmed: tuple[PoseCache, ClipTable]) -> None:
+    cache, table = trimmed
     tracks = list(pasted_tracks(cache, table, 12, seed=4))
     again = list(pasted_tracks(cache, table, 3, seed=4))
     for one, other in zip(tracks, again, strict=False):
@@ -142,3 +151,21 @@ def test_tracks_of_a_cache(tmp_path) -> None:
         next(pasted_tracks(cache, table, 1, split="test"))
     with pytest.raises(ValueError, match="1 <= fewest <= most"):
         next(pasted_tracks(cache, table, 1, (3, 2)))
+
+
+def test_tracks_on_disk(trimmed: tuple[PoseCache, ClipTable], tmp_path: Path) -> None:
+    cache, table = trimmed
+    found = write_pasted(tmp_path / "pasted", cache, table, 5, seed=4)
+    again = write_pasted(tmp_path / "pasted", cache, table, 5, seed=4)
+    assert found.instances == again.instances and len(found) == 5
+    written = PoseCache(tmp_path / "pasted")
+    assert written.metadata.settings["pasted"] == 5 and written.metadata.settings["simulated"] == "true"
+    read = read_detection_table("instances", tmp_path / "pasted-detection.csv")
+    assert read.simulated and read.video_ids == found.video_ids and read.instances == found.instances
+    assert set(read.splits) == {"train"}
+    for track in pasted_tracks(cache, table, 5, seed=4):
+        clip = written.read(track.clip.clip_id)
+        assert clip.frames == track.clip.frames
+        np.testing.assert_allclose(clip.xy_px, track.clip.xy_px, atol=0.1)
+    with pytest.raises(CacheMismatchError, match="pasted_seed is 4 in the cache, 5 in this job"):
+        write_pasted(tmp_path / "pasted", cache, table, 5, seed=5)
