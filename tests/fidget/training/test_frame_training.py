@@ -21,6 +21,7 @@ from fidget.training.builders import build_input
 from fidget.training.data import ClipSet, check_clips
 from fidget.training.epoch_data import EpochData
 from fidget.training.loop import train
+from fidget.training.network import make_network
 from fidget.training.prediction import predict
 from fidget.training.recipe import DataTable
 from fidget.training.run_directory import load_tensors, read_rows
@@ -197,6 +198,15 @@ def test_flips_that_leave_a_side_without_a_label_are_told(clips, tmp_path) -> No
 def test_every_switch_runs(clips, tmp_path, overrides) -> None:
     summary, _ = _train(clips, tmp_path / "run", "train.epochs=1", *overrides)
     assert 0 <= summary["test"]["top1"] <= 1
+
+
+def test_parameters_learn_at_the_rates_that_the_recipe_gives(clips, tmp_path) -> None:
+    _train(clips, tmp_path / "run", "train.epochs=1", "train.classifier_rate=1e-9")
+    torch.manual_seed(0)
+    fresh = make_network(frame_recipe(), None, 3, SIDES, None).state_dict()
+    trained = _weights(tmp_path / "run")
+    moved = {name: float((trained[name] - fresh[name]).abs().max()) for name in fresh}
+    assert moved["model.fc.weight"] < 1e-8 < 1e-5 < moved["model.stages.3.0.conv1.conv.weight"]
 
 
 @pytest.mark.parametrize("head", ["linear", "tanh"])
