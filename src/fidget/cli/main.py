@@ -25,7 +25,7 @@ Poses are made by extract-poses. Exit status: 0 all is well, 1 something failed 
 
 COMMANDS = {
     "poses": "look at, check, convert and merge pose caches",
-    "train": "train a network from a pose cache or from videos",
+    "train": "train a network from a pose cache, or from videos",
     "evaluate": "accuracy and F1 of score files",
     "export": "a run's network as an ONNX file or a torch.export program",
     "fuse": "one score file from several: weights chosen on validation, a gate",
