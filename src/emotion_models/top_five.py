@@ -3,8 +3,8 @@
 MMA-82 takes for each emotion the five micro-actions that go with it most. How its filter was applied is not
 published, and that matters: a filter that keeps, in each clip, the five of the clip's own emotion has read
 the label it is to predict. It is here under the name `own` and leaks, as its result on shuffled emotions
-shows. The filter `union` treats every clip alike: the micro-actions that are among the five of any emotion. The five
-are chosen on the clips that are fitted on, never on those predicted.
+shows. The filter `union` treats every clip alike: the micro-actions that are among the five of any emotion.
+The five are chosen on the clips that are fitted on, never on those predicted.
 
 Emotions are told by naive Bayes over presence (Bernoulli, one count added): what a table this size allows.
 Axis letters: N clips, A micro-actions, E emotions.
@@ -50,7 +50,7 @@ class TopFive:
 
 
 def strongest(
-    present: NDArray[np.bool_], labels: NDArray[np.int64], emotions: int, k: int = 5
+    present: NDArray[np.bool_], labels: NDArray[np.int64], emotions: int, k: int = 5, fewest: int = 5
 ) -> tuple[tuple[int, ...], ...]:
     """For each emotion the micro-actions that go with it most: by the deviation of its count from chance.
 
@@ -62,13 +62,15 @@ def strongest(
         labels: (N,).
         emotions: E.
         k: of each emotion at most.
+        fewest: clips that a micro-action must be in, so that a single clip makes none the strongest.
     """
     n = len(labels)
     counts = present.T.astype(np.float64) @ np.eye(emotions)[labels]  # (A, E)
     action, emotion = counts.sum(axis=1) / n, np.bincount(labels, minlength=emotions) / n
     expected = n * action[:, None] * emotion[None, :]
     spread = np.sqrt(expected * (1 - action)[:, None] * (1 - emotion)[None, :])
-    residual = np.divide(counts - expected, spread, out=np.zeros_like(counts), where=spread > 0)
+    enough = (spread > 0) & (action * n >= fewest)[:, None]
+    residual = np.divide(counts - expected, spread, out=np.zeros_like(counts), where=enough)
     order = np.argsort(-residual, axis=0, kind="stable")[:k]  # (k, E)
     return tuple(
         tuple(int(one) for one in order[:, column] if residual[one, column] > 0) for column in range(emotions)
