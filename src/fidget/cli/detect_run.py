@@ -158,8 +158,8 @@ def _usable(recordings: Recordings) -> tuple[list[str], list[str]]:
 
 
 def _duration_s(recordings: Recordings, name: str) -> float:
-    times = recordings.frame_time_s(name)
-    return float(2 * times[-1] - times[-2] - times[0])
+    start, end = recordings.span_s(name)
+    return end - start
 
 
 def _find(

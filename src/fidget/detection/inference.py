@@ -112,14 +112,9 @@ def detect(
             first, last = job.windows[0].grid, job.windows[-1].grid
             step(last.span_s[1] - first.span_s[0])
             if job.last:
-                name = first_name(job)
-                yield _merged(name, recordings.frame_time_s(name), spans, scores, labels, recipe)
+                name = job.windows[0].recording
+                yield _merged(name, recordings.span_s(name), spans, scores, labels, recipe)
                 spans, scores, labels = [], [], []
-
-
-def first_name(job: _Job) -> str:
-    """The recording of a job."""
-    return job.windows[0].recording
 
 
 def _jobs(name: str, recordings: Recordings, rules: WindowRules, at_once: int) -> Iterator[_Job]:
@@ -130,15 +125,14 @@ def _jobs(name: str, recordings: Recordings, rules: WindowRules, at_once: int) -
 
 def _merged(
     name: str,
-    times: NDArray[np.float64],
+    span_s: tuple[float, float],
     spans: list[NDArray[np.float64]],
     scores: list[NDArray[np.float32]],
     labels: list[NDArray[np.int64]],
     recipe: DetectionRecipe,
 ) -> Found:
     """The candidates of all windows of a recording, cut to its times and suppressed."""
-    end_s = 2 * times[-1] - times[-2]
-    span = np.concatenate(spans).clip(times[0], end_s)
+    span = np.concatenate(spans).clip(*span_s)
     score, label = np.concatenate(scores), np.concatenate(labels)
     there = span[:, 1] > span[:, 0]
     kept = suppress(span[there], score[there], label[there], recipe.nms.how)

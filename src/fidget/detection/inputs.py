@@ -114,15 +114,21 @@ def _part(poses: ClipArrays, window: Window) -> ClipArrays:
 
 @dataclass(frozen=True)
 class FeatureWindows:
-    """Feature sequences as (N, C, T), between two features by linear interpolation; padding is 0."""
+    """Feature sequences as (N, C, T), between two features by linear interpolation.
 
+    Attributes:
+        repeats: padding repeats the last feature, as PointTAD has it; else it is 0.
+    """
+
+    repeats: bool = False
     mirrored: tuple[int, ...] = ()
 
     def batch(
         self, contents: Sequence[NDArray[np.float32]], windows: Sequence[Window], keys: Keys | None
     ) -> WindowBatch:
         """See `WindowInput.batch`; there is no augmentation."""
-        rows = [_interpolated(features, window) for features, window in zip(contents, windows, strict=True)]
+        pairs = zip(contents, windows, strict=True)
+        rows = [_interpolated(features, window, self.repeats) for features, window in pairs]
         return WindowBatch(torch.from_numpy(np.stack(rows)), _valid(windows))
 
     def finish(self, batch: WindowBatch) -> WindowBatch:
@@ -130,14 +136,18 @@ class FeatureWindows:
         return batch
 
 
-def _interpolated(features: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
-    grid = window.grid
+def _interpolated(features: NDArray[np.float32], window: Window, repeats: bool) -> NDArray[np.float32]:
+    grid, valid = window.grid, window.valid
     place = (grid.first_frame + np.arange(grid.points) * grid.stride_frames).clip(0, len(features) - 1)
     before = np.floor(place).astype(np.int64)
     after = np.minimum(before + 1, len(features) - 1)
     share = (place - before).astype(np.float32)[:, None]
     found = features[before] * (1 - share) + features[after] * share  # (T, C)
-    return np.ascontiguousarray((found * window.valid[:, None]).T)  # (C, T)
+    if repeats:
+        found[~valid] = found[np.flatnonzero(valid)[-1]]
+    else:
+        found *= valid[:, None]
+    return np.ascontiguousarray(found.T)  # (C, T)
 
 
 @dataclass(frozen=True)
@@ -215,7 +225,8 @@ def build_inputs(
     """
     check_form(recipe, recordings)
     if isinstance(recordings, FeatureRecordings):
-        return FeatureWindows(), FeatureWindows()
+        both = FeatureWindows(repeats=recipe.model.name == "pointtad")
+        return both, both
     if isinstance(recordings, PoseRecordings):
         augment = Augment(**recipe.augment.model_dump())
         training = PoseWindows(graph_input(recipe, recordings.layout, augment))

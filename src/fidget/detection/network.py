@@ -16,18 +16,15 @@ from poses.layout import get_layout
 from protocols.label_tree import LabelTree
 from rgb_models import zoo as rgb_zoo
 from rgb_models.preprocessing import Preprocessing
-from temporal_detection import actionformer, adatad, tridet
-from temporal_detection.actionformer import fit_shapes
+from temporal_detection import adatad, pointtad, zoo
 from temporal_detection.detection_loss import DetectionLoss
 from temporal_detection.detector import Detector
-from temporal_detection.skeleton_detector import load_recogniser, skeleton_detector
-from weights.architectures import NameRules
+from temporal_detection.set_loss import SetLoss
+from temporal_detection.skeleton_detector import load_recogniser
 from weights.checkpoint import load_exactly, read_checkpoint, rename
 
-_OVER_FEATURES: Mapping[str, Any] = {"actionformer": actionformer, "tridet": tridet}
-FORMS: Mapping[str, str] = {
+FORMS: Mapping[str, str] = {name: "features" for name in zoo.list_models()} | {
     **dict.fromkeys(adatad.ENCODERS, "frames"),
-    **dict.fromkeys(_OVER_FEATURES, "features"),
     "skeleton_detector": "poses",
 }
 """Name of a detector -> what it takes."""
@@ -84,25 +81,17 @@ def make_detector(
         if not tree.groups:
             raise ValueError(f"loss.hierarchy needs body groups, and {tree.name} has none")
         options["group_of"] = tree.group_of
-    try:
-        if FORMS[name] == "frames":
-            return _over_frames(name, recipe, options, tree, checkpoint)
-        if FORMS[name] == "poses":
-            model: Detector = skeleton_detector(
-                num_classes=len(tree.actions), channels=shapes.channels, layout=get_layout(shapes.layout),
-                **options,
-            )  # fmt: skip
-        else:
-            make = getattr(_OVER_FEATURES[name], name)
-            model = make(num_classes=len(tree.actions), channels=shapes.channels, **options)
-    except TypeError as error:
-        raise ValueError(f"model.options of {name}: {error}") from error
+    if FORMS[name] == "frames":
+        return _over_frames(name, options, tree, checkpoint)
+    if FORMS[name] == "poses":
+        options["layout"] = get_layout(shapes.layout)
+    model = zoo.create_model(name, num_classes=len(tree.actions), channels=shapes.channels, **options)
     if checkpoint is None:
         return model, ""
     state = _read(checkpoint)
     if FORMS[name] == "poses":
         return model, _load_skeleton(model, state)
-    return model, _load_heads(model, state, _OVER_FEATURES[name].PUBLISHED_NAMES)
+    return model, _load_heads(name, model, state)
 
 
 def _read(checkpoint: Path | str) -> dict[str, Tensor]:
@@ -114,7 +103,6 @@ def _read(checkpoint: Path | str) -> dict[str, Tensor]:
 
 def _over_frames(
     name: str,
-    recipe: DetectionRecipe,
     options: dict[str, Any],
     tree: LabelTree,
     checkpoint: Path | str | None,
@@ -133,15 +121,15 @@ def _over_frames(
             state = read_checkpoint(file)
         if not _is_a_detector(state):
             whose, state = load_initial(encoder, encoder_name, file), None
-    make = adatad.AdaTAD if of_encoder else getattr(adatad, name)
-    model: adatad.AdaTAD = make(num_classes=len(tree.actions), encoder=encoder, **options)
+    zoo.MODELS.check_options(name, options)
+    make = adatad.AdaTAD if of_encoder else zoo.MODELS[name].make  # those there are see to the width
+    model: Any = make(num_classes=len(tree.actions), encoder=encoder, **options)
     if trained:
         model.encoder.requires_grad_(True)
     if state is not None:
-        own = {key.removeprefix("detector_network."): value for key, value in state.items()}
-        if any(key.startswith("adapters.") for key in own):
-            _keep_own_classes(model, own)
-            load_exactly(model, own)
+        if any(key.startswith("adapters.") for key in state):
+            _keep_own_classes(model, state)
+            load_exactly(model, state)
             return model, "fidget"
         names = rgb_zoo.published_names(encoder_name)["mmaction2"]
         adatad.load_opentad(model, state, names, rgb_zoo.conversion(encoder_name))
@@ -163,12 +151,14 @@ def _load_skeleton(model: Any, state: dict[str, Tensor]) -> str:
     return "the encoder of a recogniser; the detector is fresh"
 
 
-def _load_heads(model: Detector, state: dict[str, Tensor], published: Mapping[str, NameRules]) -> str:
+def _load_heads(name: str, model: Detector, state: dict[str, Tensor]) -> str:
     """A whole detector over features, ours or a toolbox's."""
-    own = model.state_dict()
-    candidates = {"fidget": dict(state)} | {who: rename(state, rules) for who, rules in published.items()}
+    own, convert = model.state_dict(), zoo.conversion(name)
+    candidates = {"fidget": dict(state)}
+    for toolbox, rules in zoo.published_names(name).items():
+        candidates[toolbox] = rename(state, rules)
     whose = max(candidates, key=lambda who: len(candidates[who].keys() & own.keys()))
-    found = fit_shapes(candidates[whose], own)
+    found = candidates[whose] if convert is None else convert(candidates[whose], own)
     if not found.keys() & own.keys():
         raise ValueError(
             f"none of {len(state)} entries such as {', '.join(list(state)[:3])} is of this detector; "
@@ -188,8 +178,10 @@ def _keep_own_classes(model: nn.Module, state: dict[str, Tensor]) -> None:
             state[key] = own[key]
 
 
-def make_loss(recipe: DetectionRecipe, model: Detector, tree: LabelTree) -> DetectionLoss:
-    """The loss of a recipe."""
+def make_loss(recipe: DetectionRecipe, model: Detector, tree: LabelTree) -> DetectionLoss | SetLoss:
+    """The loss of a recipe; PointTAD has its own, of which `[loss]` says nothing."""
+    if isinstance(model, pointtad.PointTAD):
+        return SetLoss(len(tree.actions))
     settings = recipe.loss.model_dump(exclude={"hierarchy"})
     group_of: Sequence[int] = tree.group_of if recipe.loss.hierarchy else ()
     return DetectionLoss(len(tree.actions), model.strides, group_of=group_of, **settings)

@@ -115,7 +115,7 @@ def _split(
     }
     instances: dict[str, list[Instance]] = {}
     for one in usable:
-        kept = _kept(by_name.get(one, []), _end_s(recordings, one), rules, wrong)
+        kept = _kept(by_name.get(one, []), recordings.span_s(one)[1], rules, wrong)
         if kept:
             instances[one] = kept
     left_out: dict[str, tuple[str, ...]] = {}
@@ -133,12 +133,6 @@ def _split(
         usable = [one for one in usable if one in instances]
     told = {why: names for why, names in left_out.items() if names}
     return RecordingSet(name, tuple(usable), instances, told, name in table.withheld)
-
-
-def _end_s(recordings: Recordings, name: str) -> float:
-    """When the last frame of a recording ends, as if it lasted as long as the one before."""
-    times = recordings.frame_time_s(name)
-    return float(2 * times[-1] - times[-2]) if len(times) > 1 else float("inf")
 
 
 def _kept(

@@ -48,8 +48,18 @@ class Recordings(Interface):
     def frame_time_s(self, recording: str) -> Floats:
         """(F,) seconds of each frame, or feature."""
 
+    def span_s(self, recording: str) -> tuple[float, float]:
+        """When a recording begins and ends, seconds."""
+
     def read(self, recording: str) -> Any:
         """The recording, as `form` says."""
+
+
+def span_of_frames(frame_time_s: Floats) -> tuple[float, float]:
+    """From the first frame to the end of the last, which lasts as long as the one before it."""
+    if len(frame_time_s) < 2:
+        return float(frame_time_s[0]), float("inf")
+    return float(frame_time_s[0]), float(2 * frame_time_s[-1] - frame_time_s[-2])
 
 
 class PoseRecordings:
@@ -87,6 +97,10 @@ class PoseRecordings:
             self._times[recording] = self.clips.cache.row(recording).time_us / 1e6
         return self._times[recording]
 
+    def span_s(self, recording: str) -> tuple[float, float]:
+        """When a recording begins and ends, seconds."""
+        return span_of_frames(self.frame_time_s(recording))
+
     def read(self, recording: str) -> ClipArrays:
         """The poses; only to be read."""
         return self._read(recording)
@@ -111,6 +125,10 @@ class VideoRecordings:
     def frame_time_s(self, recording: str) -> Floats:
         """(F,) seconds at which each frame is shown."""
         return self.clips.time_s(recording)
+
+    def span_s(self, recording: str) -> tuple[float, float]:
+        """When a recording begins and ends, seconds."""
+        return span_of_frames(self.frame_time_s(recording))
 
     def read(self, recording: str) -> FrameClip:
         """The video; no frame is decoded until it is asked for."""
@@ -148,7 +166,7 @@ class FeatureRecordings:
         channels_first: bool = False,
     ) -> None:
         self.where = str(directory)
-        self._first = channels_first
+        self._first, self._duration_s = channels_first, duration_s
         self._files = find_features(directory)
         self.problems: dict[str, str] = {}
         self.status: dict[str, str] = {}
@@ -182,6 +200,10 @@ class FeatureRecordings:
     def frame_time_s(self, recording: str) -> Floats:
         """(F,) seconds of each feature."""
         return self._times[recording]
+
+    def span_s(self, recording: str) -> tuple[float, float]:
+        """From 0 to the duration that the annotations say."""
+        return 0.0, self._duration_s[recording]
 
     def read(self, recording: str) -> Features:
         """(F, C)."""

@@ -35,6 +35,7 @@ from protocols.detection_table import DetectionTable
 from protocols.label_tree import LabelTree
 from temporal_detection.detection_loss import DetectionLoss
 from temporal_detection.detector import Detector, DetectorOutput
+from temporal_detection.set_loss import SetLoss
 
 
 @dataclass
@@ -63,7 +64,7 @@ class DetectionRun:
     plain: PlainOutputs
     wrapped: Any
     optimizer: Any
-    loss: DetectionLoss
+    loss: DetectionLoss | SetLoss
     average: AveragedWeights | None
     progress: Progress
     shapes: Shapes
