@@ -185,7 +185,15 @@ class SkeletonRecogniser(nn.Module):
 
 
 def pose_token_recogniser(
-    *, num_classes: int, layout: Layout | str, in_channels: int, dropout: float = 0.2, **options: Any
+    *,
+    num_classes: int,
+    layout: Layout | str,
+    in_channels: int,
+    tokens: Tokens = "parts",
+    token_width: int = 64,
+    encoder_strides: Sequence[int] = (1, 2, 1, 1),
+    width: int = 192,
+    dropout: float = 0.1,
 ) -> SkeletonRecogniser:
     """A recogniser with a fresh `PoseTokenEncoder`, by the arguments of the networks over skeletons.
 
@@ -193,11 +201,14 @@ def pose_token_recogniser(
         num_classes: width of the logits.
         layout: of the joints, or its name.
         in_channels: C of a joint.
-        dropout: in front of the linear layer.
-        options: of the encoder; a detector that begins from it needs the same.
+        tokens: as the next three, those of the `skeleton_detector` that is to begin from it.
+        token_width: of a token.
+        encoder_strides: of the encoder's blocks.
+        width: of the features.
+        dropout: of the encoder.
     """
-    joints = get_layout(layout) if isinstance(layout, str) else layout
-    return SkeletonRecogniser(PoseTokenEncoder(joints, in_channels, **options), num_classes, dropout)
+    encoder = _encoder(layout, in_channels, tokens, token_width, encoder_strides, width, dropout)
+    return SkeletonRecogniser(encoder, num_classes)
 
 
 def load_recogniser(model: SkeletonDetector, state: Mapping[str, Tensor]) -> None:
@@ -258,14 +269,26 @@ def skeleton_detector(
     Raises:
         ValueError: an option out of range.
     """
-    joints = get_layout(layout) if isinstance(layout, str) else layout
     if encoder is None:
-        encoder = PoseTokenEncoder(
-            joints, channels, tokens=tokens, width=token_width, num_features=width,
-            strides=encoder_strides, dropout=dropout,
-        )  # fmt: skip
+        encoder = _encoder(layout, channels, tokens, token_width, encoder_strides, width, dropout)
     detector = ActionFormer(
         num_classes, cast(PoseEncoder, encoder).num_features, width=width, arch=arch, window=window,
         group_of=group_of, dropout=dropout,
     )  # fmt: skip
     return SkeletonDetector(encoder, detector)
+
+
+def _encoder(
+    layout: Layout | str,
+    channels: int,
+    tokens: Tokens,
+    width: int,
+    strides: Sequence[int],
+    num_features: int,
+    dropout: float,
+) -> PoseTokenEncoder:
+    joints = get_layout(layout) if isinstance(layout, str) else layout
+    return PoseTokenEncoder(
+        joints, channels, tokens=tokens, width=width, num_features=num_features, strides=strides,
+        dropout=dropout,
+    )  # fmt: skip

@@ -29,6 +29,12 @@ MODELS: Architectures[Detector] = Architectures(
     common=("num_classes", "channels"),
 )
 
+RECOGNISERS: Architectures[skeleton_detector.SkeletonRecogniser] = Architectures(
+    {"pose_tokens": Entry(skeleton_detector.pose_token_recogniser, {})},
+    common=("num_classes", "layout", "in_channels"),
+)
+"""Recognisers of trimmed clips from whose weights a detector's encoder begins."""
+
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names that match a shell pattern such as `tri*`, sorted."""

@@ -93,7 +93,7 @@ def test_says_groups_where_actions_have_some() -> None:
 
 def test_begins_from_a_recogniser() -> None:
     recogniser = pose_token_recogniser(
-        num_classes=5, layout="coco17", in_channels=9, width=16, num_features=24
+        num_classes=5, layout="coco17", in_channels=9, token_width=16, width=24
     )
     state = named_weights(recogniser.state_dict())
     recogniser.load_state_dict(state)

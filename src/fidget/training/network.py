@@ -23,6 +23,8 @@ from skeleton_models.model import SkeletonModel
 from skeleton_models.rgbpose_two_path import RgbPoseConv3d
 from skeleton_models.zoo import MODELS as SKELETON_MODELS
 from skeleton_models.zoo import create_model, published_names
+from temporal_detection.skeleton_detector import SkeletonRecogniser
+from temporal_detection.zoo import RECOGNISERS
 from weights.checkpoint import load_exactly, read_checkpoint, rename
 
 
@@ -42,7 +44,7 @@ class ActionNetwork(nn.Module):
 
     def __init__(
         self,
-        model: SkeletonModel | RgbModel | RgbPoseConv3d,
+        model: SkeletonModel | RgbModel | RgbPoseConv3d | SkeletonRecogniser,
         group_of: Tensor | None = None,
         embedding_width: int = 0,
         embedding_head: Literal["linear", "tanh"] = "linear",
@@ -104,7 +106,7 @@ def make_network(
     """
     outputs = len(tree.actions) + (len(tree.groups) if recipe.loss.soft_hierarchy else 0)
     name, options = recipe.model.name, dict(recipe.model.options)
-    model: SkeletonModel | RgbModel | RgbPoseConv3d
+    model: SkeletonModel | RgbModel | RgbPoseConv3d | SkeletonRecogniser
     check_input(recipe)
     if layout is None:
         frames = recipe.input.frames or rgb_zoo.preprocessing(name).frames
@@ -115,6 +117,9 @@ def make_network(
         make = two_path_zoo.MODELS[name].make
         two_path_zoo.MODELS.check_options(name, options)
         model = make(num_classes=outputs, layout=layout, in_channels=in_channels, **options)
+    elif name in RECOGNISERS:
+        RECOGNISERS.check_options(name, options)
+        model = RECOGNISERS[name].make(num_classes=outputs, layout=layout, in_channels=in_channels, **options)
     else:
         model = create_model(name, num_classes=outputs, layout=layout, in_channels=in_channels, **options)
     group_of = torch.tensor(tree.group_of) if recipe.loss.soft_hierarchy else None
@@ -148,7 +153,9 @@ def to_channels_last(network: nn.Module) -> None:
                 parameter.data = parameter.data.contiguous(memory_format=orders[parameter.ndim])
 
 
-def load_pretrained(model: SkeletonModel | RgbPoseConv3d, name: str, file: Path | str) -> str:
+def load_pretrained(
+    model: SkeletonModel | RgbPoseConv3d | SkeletonRecogniser, name: str, file: Path | str
+) -> str:
     """Weights of a checkpoint into a model, ours or a public toolbox's; returns whose names it had.
 
     A classifier of another number of classes is left out, and the model keeps its fresh one; everything else
@@ -163,10 +170,9 @@ def load_pretrained(model: SkeletonModel | RgbPoseConv3d, name: str, file: Path 
         stored = {key[6:]: tensor for key, tensor in stored.items() if key.startswith("model.")}
     own = model.state_dict()
     candidates = {"fidget": stored}
-    two_path = isinstance(model, RgbPoseConv3d)
-    for toolbox, rules in (
-        two_path_zoo.MODELS[name].published if two_path else published_names(name)
-    ).items():
+    others = two_path_zoo.MODELS if isinstance(model, RgbPoseConv3d) else RECOGNISERS
+    published = others[name].published if name in others else published_names(name)
+    for toolbox, rules in published.items():
         candidates[toolbox] = rename(stored, rules)
     toolbox = max(candidates, key=lambda key: len(candidates[key].keys() & own.keys()))
     state = candidates[toolbox]

@@ -15,6 +15,7 @@ from fidget.training.recipe import (
 )
 from fidget.training.recipe_files import shipped_recipes
 from skeleton_models.zoo import list_models
+from temporal_detection.zoo import RECOGNISERS
 
 # What makes any recipe small: two steps of two clips, seen once.
 _QUICK = (
@@ -47,7 +48,7 @@ def test_every_recipe_builds_and_runs_two_steps(name, tmp_path) -> None:
 
 def test_every_model_has_a_recipe() -> None:
     used = {parse_recipe(shipped_recipes()[name], name).model.name for name in OF_POSES}
-    assert used == set(list_models())
+    assert used == {*list_models(), *RECOGNISERS}
 
 
 def test_recipes_say_what_they_are_for() -> None:
