@@ -37,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the command."""
     parser = subparsers.add_parser(
         "fuse",
-        help="one score file from several: streams, seeds, models",
+        help="one score file from several: weights chosen on validation, a gate",
         description="Average score files, joined by clip.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
