@@ -97,7 +97,7 @@ def average_precisions(
     hit = np.zeros(len(label), np.bool_)
     hit[taken[taken >= 0]] = True
     places, rows = surest_of_each(scores, rule, label, classes, hit)
-    place = np.zeros(len(label), np.int64)
+    place = np.zeros(len(label), np.int32)
     place[rows] = places
     begins: Integers = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=classes))])
     ap = np.full((len(taken), classes), np.nan if rule.absent == "left_out" else 0.0)

@@ -220,7 +220,9 @@ def _level(
 ) -> LevelPrecision:
     """Average precision of every class of a level at every threshold."""
     width = len(classes)
-    found = Segments(video * width + label, detections.t_start_s, detections.t_end_s)
+    group = video * width
+    group += label
+    found = Segments(group, detections.t_start_s, detections.t_end_s)
     wanted = Segments(annotated.video * width + annotated.label, annotated.start_s, annotated.end_s)
     taken = match_level(found, detections.scores, wanted, tious, rule)
     ap = average_precisions(label, detections.scores, taken, annotated.label, width, rule)

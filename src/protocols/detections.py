@@ -24,7 +24,7 @@ from protocols.scores import METADATA_KEY
 from protocols.trees import action_indices
 
 _COLUMNS = ("video_id", "t_start_s", "t_end_s", "action", "score")
-_ROWS_READABLE = 2**24
+_ROWS_READABLE, _ROWS_AT_ONCE = 2**24, 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ def read_detections(path: str | Path, tree: LabelTree | None = None) -> Detectio
     if not path.is_file():
         raise FileNotFoundError(2, "expected a detection file (Parquet)", str(path))
     try:
-        with pq.ParquetFile(path, read_dictionary=["video_id"]) as file:
+        with pq.ParquetFile(path, read_dictionary=["video_id"], pre_buffer=False) as file:
             if file.metadata.num_rows > _ROWS_READABLE:
                 raise ValueError(f"claims {file.metadata.num_rows} rows, at most {_ROWS_READABLE} are read")
             stored = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
@@ -159,8 +159,8 @@ def _from_file(file: pq.ParquetFile, metadata: Any, tree: LabelTree | None) -> D
     numbers = {name: np.empty(n) for name in ("t_start_s", "t_end_s", "score")}
     actions, rows = np.empty(n, np.int64), np.empty(n, np.int64)
     number: dict[str, int] = {}
-    for group in range(file.num_row_groups):  # one after the other: the file is never in memory twice
-        part = file.read_row_group(group, columns=list(_COLUMNS), use_threads=False)
+    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(_COLUMNS), use_threads=False):
+        part = pa.Table.from_batches([batch])  # a part only: the file is never in memory twice
         for name in _COLUMNS:
             if part[name].null_count:
                 raise ValueError(f"column {name} holds nulls")

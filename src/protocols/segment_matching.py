@@ -138,8 +138,11 @@ def surest_of_each(
         share = values - lowest
         share *= scale
         key = share.astype(np.uint32)
+        del share
         if classes > 1:
-            key += label.astype(np.uint32) * np.uint32(steps)
+            above = label.astype(np.uint32)
+            above *= np.uint32(steps)
+            key += above
         low, high = key.astype(np.uint16), (key >> np.uint32(16)).astype(np.uint16)
         first = np.argsort(low, kind="stable")
         low, high = low[first], high[first]
@@ -161,7 +164,7 @@ def surest_of_each(
 def overlapping_pairs(
     detections: Segments, scores: Floats, instances: Segments, least_tiou: float, rule: Rule
 ) -> Pairs:
-    """All pairs of one group whose overlap is at least `least_tiou`.
+    """Pairs of one group whose overlap is at least `least_tiou`; none that could match is missing.
 
     Args:
         detections: D.
@@ -174,7 +177,6 @@ def overlapping_pairs(
     groups, first, count = np.unique(instances.group[by_group], return_index=True, return_counts=True)
     place = _places(groups, detections.group)  # (D,) row in `groups`, -1 where nothing is annotated
     asked = np.flatnonzero(place >= 0)
-    asked = asked[surest_first(scores[asked], rule)]
     parts = []
     for begin in range(0, len(asked), _AT_ONCE):  # most pairs overlap too little, and soon are gone
         some = asked[begin : begin + _AT_ONCE]
@@ -191,11 +193,24 @@ def overlapping_pairs(
         parts.append(_most_first(Pairs(detection[enough], instance[enough], overlap[enough])))
     if not parts:
         return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    return Pairs(
+    found = Pairs(
         np.concatenate([part.detection for part in parts]),
         np.concatenate([part.instance for part in parts]),
         np.concatenate([part.tiou for part in parts]),
     )
+    return _with_a_chance(_sorted(found, scores, rule))
+
+
+def _sorted(pairs: Pairs, scores: Floats, rule: Rule) -> Pairs:
+    """Pairs that come detection by detection, the surest detection's first."""
+    if not len(pairs.detection):
+        return pairs
+    begins = np.flatnonzero(np.r_[True, pairs.detection[1:] != pairs.detection[:-1]])
+    surest = surest_first(scores[pairs.detection[begins]], rule)
+    counts = np.diff(np.r_[begins, len(pairs.detection)])[surest]
+    behind = np.arange(len(pairs.detection)) - np.repeat(np.cumsum(counts) - counts, counts)
+    order = np.repeat(begins[surest], counts) + behind
+    return Pairs(pairs.detection[order], pairs.instance[order], pairs.tiou[order])
 
 
 def _most_first(pairs: Pairs) -> Pairs:
@@ -211,6 +226,27 @@ def _most_first(pairs: Pairs) -> Pairs:
     turn = np.repeat(np.arange(len(begins)), counts)[crowded]
     order[crowded] = crowded[np.lexsort((-pairs.instance[crowded], -pairs.tiou[crowded], turn))]
     return Pairs(pairs.detection[order], pairs.instance[order], pairs.tiou[order])
+
+
+def _with_a_chance(pairs: Pairs) -> Pairs:
+    """Without detections that no threshold gives their instance.
+
+    Those are they who overlap one instance alone, no more than a surer one does that overlaps it alone too.
+    """
+    if not len(pairs.detection):
+        return pairs
+    new = pairs.detection[1:] != pairs.detection[:-1]
+    single = np.flatnonzero(np.r_[True, new] & np.r_[new, True])
+    instance = pairs.instance[single]
+    if not len(single):
+        return pairs
+    few = int(instance.max()) < 2**16  # then it is a radix sort
+    order = np.argsort(instance.astype(np.uint16) if few else instance, kind="stable")
+    overlap = instance[order] + pairs.tiou[single[order]] / 2  # rounded, yet in the same order
+    beaten = np.r_[False, overlap[1:] < np.maximum.accumulate(overlap)[:-1]]
+    kept = np.ones(len(pairs.detection), np.bool_)
+    kept[single[order[beaten]]] = False
+    return Pairs(pairs.detection[kept], pairs.instance[kept], pairs.tiou[kept])
 
 
 def _places(sorted_values: Integers, wanted: Integers) -> Integers:
