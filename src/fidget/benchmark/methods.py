@@ -58,7 +58,7 @@ def make_methods(names: Sequence[str], overrides: Sequence[str] = ()) -> tuple[M
         ValueError: no such recipe, a key that is none, two methods of one name, an override of a method that
             is not there or of the seed.
     """
-    return _each_once(load_recipe(name, own) for name, own in _own_overrides(names, overrides).items())
+    return _each_once(load_recipe(name, own) for name, own in _own_overrides(names, overrides))
 
 
 def make_ablations(names: Sequence[str], overrides: Sequence[str] = ()) -> tuple[Method, ...]:
@@ -72,7 +72,7 @@ def make_ablations(names: Sequence[str], overrides: Sequence[str] = ()) -> tuple
         ValueError: as `make_methods`; a recipe of another network, or without vectors of the labels.
     """
     recipes = []
-    for name, own in _own_overrides(names, overrides).items():
+    for name, own in _own_overrides(names, overrides):
         base = load_recipe(name, own)
         _expect_manet(base)
         for variant in VARIANTS:
@@ -100,28 +100,28 @@ def _expect_manet(recipe: Recipe) -> None:
         )
 
 
-def _own_overrides(names: Sequence[str], overrides: Sequence[str]) -> dict[str, list[str]]:
-    """Name -> the overrides of its recipe."""
+def _own_overrides(names: Sequence[str], overrides: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Each name, and the overrides of its recipe."""
     prefixed = [(*override.partition("=")[0].rpartition(":"), override) for override in overrides]
     strange = sorted({method for method, colon, _, _ in prefixed if colon and method not in names})
     if strange:
         raise ValueError(f"--set {strange[0]}:...: no such --method; expected one of {', '.join(names)}")
     if any(key.strip() == "train.seed" for _, _, key, _ in prefixed):
         raise ValueError("--set train.seed: a benchmark's seeds are given by --seeds")
-    twice = [name for name in names if list(names).count(name) > 1]
-    if twice:
-        raise ValueError(f"two methods have the name {twice[0]!r}; give a copied recipe another name")
-    return {
-        name: [
-            "data.empty_classes=keep",
-            *(
-                override[len(method) + 1 :] if colon else override
-                for method, colon, _, override in prefixed
-                if not colon or method == name
-            ),
-        ]
+    return [
+        (
+            name,
+            [
+                "data.empty_classes=keep",
+                *(
+                    override[len(method) + 1 :] if colon else override
+                    for method, colon, _, override in prefixed
+                    if not colon or method == name
+                ),
+            ],
+        )
         for name in names
-    }
+    ]
 
 
 def _each_once(recipes: Iterable[Recipe]) -> tuple[Method, ...]:
