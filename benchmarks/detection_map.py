@@ -148,9 +148,12 @@ def ratio_rows(videos: int, rounds: int) -> list[Row]:
         start = time.process_time()
         wanted = plain_precisions(detections, instances, EVERY_TENTH)
         plain.append(time.process_time() - start)
-        start = time.process_time()
-        measured = measure_detections(detections, instances, names, EVERY_TENTH, ACTIVITYNET)
-        ours.append(time.process_time() - start)
+        turns = []
+        for _ in range(3):  # short beside the other: the median of three is its turn
+            start = time.process_time()
+            measured = measure_detections(detections, instances, names, EVERY_TENTH, ACTIVITYNET)
+            turns.append(time.process_time() - start)
+        ours.append(statistics.median(turns))
         worst = float(np.abs(measured.action.ap - wanted).max())
         if not worst <= 1e-9:
             raise ValueError(f"average precisions differ by {worst:g}")

