@@ -1,0 +1,123 @@
+"""`fidget detect train` and `run` as a new user gives them, right and wrong."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.fidget.detection.detection_samples import pose_samples
+
+from fidget.cli.main import main
+from protocols.detections import read_detections
+
+TINY = [
+    "--set", "train.epochs=1", "--set", "train.warmup_epochs=0", "--set", "train.threads=1",
+    "--set", "input.points=64", "--set", "model.options.token_width=16", "--set", "model.options.width=32",
+    "--set", "model.options.arch=[1, 0, 2]", "--set", "nms.most=20", "--device", "cpu",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """A pose cache, its table, and a run on them."""
+    directory = tmp_path_factory.mktemp("detect")
+    poses, _ = pose_samples(directory)
+    table = directory / "poses-detection.csv"
+    run = directory / "run"
+    words = ["sim_skeleton_detector", "--poses", str(poses), "--annotations", str(table), "-o", str(run)]
+    assert main(["detect", "train", *words, *TINY]) == 0
+    return poses, table, run
+
+
+def test_a_run_is_measured_by_the_other_verbs(made, capsys) -> None:
+    _, table, run = made
+    summary = json.loads((run / "summary.json").read_text())
+    assert (
+        main(["detect", "evaluate", str(run / "detections" / "val.parquet"), "--annotations", str(table)])
+        == 0
+    )
+    assert summary["simulated"] and "mAP" in capsys.readouterr().out
+
+
+def test_a_cache_is_searched_without_annotations(made, tmp_path, capsys) -> None:
+    poses, _, run = made
+    out = tmp_path / "found"
+    assert main(["detect", "run", str(poses), "--run", str(run), "-o", str(out), "--min-score", "0"]) == 0
+    said = capsys.readouterr().out
+    assert "8 recordings of" in said and "x real time" in said
+    found = read_detections(out / "detections.parquet")
+    with open(out / "detections.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    stored = json.loads((out / "detections.json").read_text(encoding="utf-8"))
+    assert len(rows) == len(found) == sum(map(len, stored["results"].values()))
+    assert float(rows[0]["t_start_s"]) == found.t_start_s[0] and float(rows[0]["score"]) == found.scores[0]
+    assert found.tree.actions[found.actions[0]] == rows[0]["action_name"]
+    ends = {name: max(one["segment"][1] for one in listed) for name, listed in stored["results"].items()}
+    assert all(ends[name] <= stored["duration_s"][name] + 1e-9 for name in ends)
+
+
+def test_an_overlay_shows_what_was_found(made, tmp_path) -> None:
+    from fidget.detection.found_overlay import name_actions, overlay_of_poses
+    from fidget.detection.recordings import PoseRecordings
+    from fidget.detection.trained_detector import load_detector
+
+    poses, _, run = made
+    detector, recordings = load_detector(run, "cpu"), PoseRecordings(poses)
+    name = next(iter(recordings.status))
+    (found,) = detector.find(recordings, [name])
+    clip = recordings.clips.cache.read(name)
+    clip = dataclasses.replace(
+        clip, xy_px=clip.xy_px[:, :8], score=clip.score[:, :8], box_px=clip.box_px[:, :8], time_s=clip.time_s[:8],
+        z=None,
+    )  # fmt: skip
+    path = tmp_path / "overlay.mp4"
+    assert overlay_of_poses(clip, None, found, detector.tree, 0.0, path) is None
+    assert path.stat().st_size > 1000
+    picture = np.zeros((120, 300, 3), np.uint8)
+    start, end = found.span_s[0]
+    name_actions(picture, (start + end) / 2, found, detector.tree, 0.0)
+    assert picture.any()
+    nothing = np.zeros_like(picture)
+    name_actions(nothing, (start + end) / 2, found, detector.tree, 1.1)
+    assert not nothing.any()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train"], "needs RECIPE and --annotations"),
+        (["train", "sim_skeleton", "--annotations", "x.csv"], "no recipe 'sim_skeleton'"),
+        (["train", "sim_skeleton_detector", "--annotations", "x.csv"], "takes poses: give --poses"),
+        (
+            ["train", "sim_adatad_small", "--annotations", "x.csv", "--poses", "p"],
+            "takes frames: give --videos",
+        ),
+        (
+            ["train", "sim_skeleton_detector", "--annotations", "none.csv", "--poses", "p"],
+            "expected annotated videos",
+        ),
+        (
+            ["train", "sim_skeleton_detector", "--annotations", "x", "--poses", "p", "--devices", "0"],
+            "at least 1",
+        ),
+        (["run", "absent.mp4", "--run", "r"], "expected a video, a directory of videos or a pose cache"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(words, message, capsys) -> None:
+    assert main(["detect", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_a_place_that_is_no_run_is_named(made, tmp_path, capsys) -> None:
+    assert main(["detect", "run", str(made[0]), "--run", str(tmp_path)]) == 1
+    assert "expected a run of fidget detect train" in capsys.readouterr().err
+
+
+def test_the_recipes_are_listed(capsys) -> None:
+    assert main(["detect", "train", "--list"]) == 0
+    assert "mma82_adatad_large" in capsys.readouterr().out
