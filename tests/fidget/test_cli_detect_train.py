@@ -71,8 +71,8 @@ def test_an_overlay_shows_what_was_found(made, tmp_path) -> None:
     (found,) = detector.find(recordings, [name])
     clip = recordings.clips.cache.read(name)
     clip = dataclasses.replace(
-        clip, xy_px=clip.xy_px[:, :8], score=clip.score[:, :8], box_px=clip.box_px[:, :8], time_s=clip.time_s[:8],
-        z=None,
+        clip, xy_px=clip.xy_px[:, :8], score=clip.score[:, :8], box_px=clip.box_px[:, :8],
+        time_s=clip.time_s[:8], z=None,
     )  # fmt: skip
     path = tmp_path / "overlay.mp4"
     assert overlay_of_poses(clip, None, found, detector.tree, 0.0, path) is None
