@@ -54,7 +54,7 @@ class Strengths:
 
     beside: float = 4.0
     actions: float = 2.5
-    faces: float = 0.8
+    faces: float = 0.5
 
 
 def simulate_emotions(directory: Path, clips: int, seed: int, strengths: Strengths | None = None) -> None:

@@ -141,7 +141,7 @@ def _controls(study: AssociationStudy) -> Table:
         (
             "With shuffled emotions there is nothing to learn: what lies above chance "
             f"({100 / len(study.table.emotions):.1f} for {len(study.table.emotions)} equal emotions) is "
-            "leaked by the filter.",
+            "leaked by the filter. Slightly below it is what balanced folds do.",
             "The last row: what taking away as many micro-actions does, whichever they are.",
         ),
         f"per cent, mean and standard deviation of {study.settings.control_shuffles} shufflings",
