@@ -191,6 +191,27 @@ def test_in_domain_prints_both_published_methods(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "recipe", "told"),
+    [
+        ("ma52", "tsm", "TSM"), ("ma52", "swin3d_tiny", "VSwinT"), ("ma52", "manet_released", "MANet"),
+        ("ma52", "gc_tsm", "MANet"), ("ma52", "stgcnpp", "MANet"),
+        ("mma82/in-domain", "mma82_gc_tsm_small", "GC-TSM"), ("mma82/in-domain", "manet", "PoseC3D"),
+    ],
+)  # fmt: skip
+def test_a_recipe_is_compared_with_its_own_published_row(tmp_path: Path, benchmark, recipe, told) -> None:
+    where = {"source_domain": "", "target_domain": "", "task": "test"}
+    if benchmark != "ma52":
+        where = dict.fromkeys(where, "all")
+    labels = tree(benchmark.partition("/")[0])
+    cell = _cell(tmp_path, labels, 0.6, benchmark=benchmark, method=recipe, **where)
+    table = paper_tables(benchmark, [cell], tmp_path, 0)[0]
+    assert table.rows[-1][2] == f"{recipe}: difference to {told} [95 %]"
+    theirs = next(row for row in table.rows if row[2] == f"{told}, published")
+    place = table.head.index("action top-1")
+    assert float(table.rows[-1][place]) == pytest.approx(60 - float(theirs[place]), abs=0.006)
+
+
 def test_tasks_with_one_target_are_told_apart_by_their_names(tmp_path: Path) -> None:
     given = {"benchmark": "nw_ucla/cross-camera", "target_domain": "camera 3"}
     cells = [
