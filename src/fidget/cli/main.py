@@ -32,10 +32,11 @@ COMMANDS = {
     "submit": "a file for a challenge server, written from scores or checked",
     "benchmark": "published protocols: run them, print their tables, audit and simulate data",
     "detect": "actions found in time: detectors trained, run, measured and diagnosed",
+    "emotion": "emotion from faces and micro-actions, and what goes with what",
     "weights": "list, fetch and find the models' weight files",
     "doctor": "what this machine has and what works",
 }
-_WITH_VERBS = ("poses", "benchmark", "detect")
+_WITH_VERBS = ("poses", "benchmark", "detect", "emotion")
 
 
 class OneLineParser(argparse.ArgumentParser):
