@@ -1,4 +1,4 @@
-"""Networks over frames as encoders of the two-branch emotion network: MANet in both branches, as the paper."""
+"""Networks over frames as encoders of the two-branch emotion network: MANet in both, as the paper."""
 
 from __future__ import annotations
 

@@ -58,6 +58,8 @@ function heatmap() {
   let rows = [...first], at = null;
   const plain = new Map([...map.querySelectorAll(".cell")].map(cell => [cell, cell.getAttribute("class")]));
   const counts = a => data.counts[a], sum = a => counts(a).reduce((all, one) => all + one, 0);
+  const all = data.clips.reduce((total, one) => total + one, 0);  // lift held back by two clips, as the colours
+  const held = a => data.clips.map((clips, e) => (counts(a)[e] + 2) / (sum(a) * clips / Math.max(all, 1) + 2));
   const values = {
     "of-emotion": (a, e) => counts(a)[e] / Math.max(data.clips[e], 1),
     "of-action": (a, e) => counts(a)[e] / Math.max(sum(a), 1),
@@ -68,13 +70,13 @@ function heatmap() {
     for (const [cell, kind] of plain) {
       if (!value) { cell.setAttribute("class", kind); cell.style.fill = ""; continue; }
       const part = value(cell.parentNode.dataset.a, cell.dataset.e) / (most || 1);
-      cell.setAttribute("class", "cell"); cell.style.fill = `rgb(var(--more) / ${(0.03 + 0.97 * part).toFixed(3)})`;
+      cell.setAttribute("class", "cell"); cell.style.fill = `rgb(var(--more) / ${(0.03 + 0.97 * Math.sqrt(part)).toFixed(3)})`;
     }
     byId("lift-legend").hidden = Boolean(value);
   }
   function sort() {
     const key = { common: row => -sum(row.dataset.a), bits: row => -data.bits[row.dataset.a],
-      emotion: row => { const lifts = data.lift[row.dataset.a]; const best = lifts.indexOf(Math.max(...lifts)); return best * 1000 - lifts[best]; } }[order.value];
+      emotion: row => { const lifts = held(row.dataset.a), best = lifts.indexOf(Math.max(...lifts)); return best * 1000 - lifts[best]; } }[order.value];
     rows = [...first];
     if (key) rows.sort((a, b) => key(a) - key(b));
     rows.forEach((row, place) => row.setAttribute("transform", `translate(0 ${top + height * place})`));
