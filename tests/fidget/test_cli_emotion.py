@@ -38,6 +38,19 @@ def test_simulate_is_the_same_for_the_same_seed(data, tmp_path, capsys):
     assert main(["emotion", "simulate", "-o", str(tmp_path / "s"), "--clips", "0"]) == 2
 
 
+def test_simulate_for_clips_that_there_are(tmp_path, capsys):
+    labels = tmp_path / "labels.csv"
+    rows = "".join(f"c{n},{n},x,{name}\n" for n, name in enumerate(["Nodding", "Bowing head"] * 30))
+    labels.write_text("clip_id,label,split,class_name\n" + rows, encoding="utf-8")
+    assert main(["emotion", "simulate", "-o", str(tmp_path / "s"), "--labels", str(labels)]) == 0
+    assert "60 clips" in capsys.readouterr().out
+    text = (tmp_path / "s" / "table.csv").read_text(encoding="utf-8")
+    assert text.count(",Nodding,") == 30 and text.count("true") == 60
+    labels.write_text("clip_id,label\nc,1\n", encoding="utf-8")
+    assert main(["emotion", "simulate", "-o", str(tmp_path / "s"), "--labels", str(labels)]) == 1
+    assert "missing: class_name" in capsys.readouterr().err
+
+
 def test_associate_prints_and_writes(data, tmp_path, capsys):
     words = ["emotion", "associate", str(data / "table.csv"), "--set", "mma82", "--tree", "mma82", *QUICK]
     report = tmp_path / "r.html"

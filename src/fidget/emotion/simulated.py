@@ -8,6 +8,7 @@ and shows what a report looks like. Everything that is written says "simulated".
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from poses.whole_file import replacing
 from protocols.detections import Detections, write_detections
 from protocols.emotion_sets import DEEPFACE_TO_MMA82, emotion_set
+from protocols.row_files import read_rows
 from protocols.scores import NO_LABEL, ScoreFile, write_scores
 from protocols.trees import action_indices, class_counts, tree
 
@@ -86,10 +88,51 @@ def simulate_emotions(directory: Path, clips: int, seed: int, strengths: Strengt
         present[clip, rng.choice(len(chances), min(many, 15), replace=False, p=chances)] = True
     ids = tuple(f"simulated_{number:05d}" for number in range(clips))
     people = rng.integers(0, min(_PEOPLE, max(clips // 4, 1)), clips)
-    _write_table(directory / "table.csv", ids, labels, present, people)
+    names = [f"person {person:02d}" for person in people]
+    _write_table(directory / "table.csv", ids, labels, present, names)
     write_scores(directory / "actions.parquet", _action_scores(ids, present, strengths.actions, rng))
     write_scores(directory / "faces.parquet", _face_scores(ids, labels, strengths.faces, rng))
     write_detections(directory / "events.parquet", _events(ids, present, rng))
+
+
+def simulate_for_clips(path: Path, labels_csv: Path, seed: int, strengths: Strengths | None = None) -> int:
+    """Write a table for clips that there are, as `fidget benchmark simulate` makes them: emotions are drawn.
+
+    Args:
+        path: of the table.
+        labels_csv: with the columns clip_id and class_name, MMA-82's actions; subject where there is one.
+        seed: of the emotions.
+        strengths: the defaults where None.
+
+    Returns:
+        How many clips.
+
+    Raises:
+        ValueError: columns are missing, or an action is none of MMA-82's.
+        OSError: a file cannot be read or written.
+    """
+    strengths = strengths or Strengths()
+    rows, rng = read_rows(labels_csv), np.random.default_rng(seed)
+    lacking = [name for name in ("clip_id", "class_name") if name not in rows.columns]
+    if lacking or not len(rows):
+        raise ValueError(
+            f"{labels_csv}: expected clips with the columns clip_id and class_name, as "
+            f"fidget benchmark simulate writes them; missing: {', '.join(lacking) or 'clips'}"
+        )
+    first = {clip: row for row, clip in reversed(list(enumerate(rows.columns["clip_id"])))}
+    order = sorted(first.values())
+    ids = tuple(rows.columns["clip_id"][row] for row in order)
+    actions = action_indices(tree("mma82"), [rows.columns["class_name"][row] for row in order])
+    emotions = emotion_set("mma82").emotions
+    chances = np.ones((len(tree("mma82").actions), len(emotions)))
+    for name, beside in SHOWN_BESIDE.items():
+        chances[list(action_indices(tree("mma82"), beside)), emotions.index(name)] = strengths.beside
+    chances /= chances.sum(axis=1, keepdims=True)
+    labels = np.array([rng.choice(len(emotions), p=chances[action]) for action in actions])
+    present = np.eye(len(chances), dtype=np.bool_)[list(actions)]
+    people = rows.columns.get("subject", rows.columns["clip_id"])
+    _write_table(path, ids, labels, present, [people[row] for row in order])
+    return len(ids)
 
 
 def _write_table(
@@ -97,7 +140,7 @@ def _write_table(
     ids: tuple[str, ...],
     labels: NDArray[np.int64],
     present: NDArray[np.bool_],
-    people: NDArray[np.int64],
+    people: Sequence[str],
 ) -> None:
     emotions, actions = emotion_set("mma82").emotions, tree("mma82").actions
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
@@ -105,7 +148,7 @@ def _write_table(
         writer.writerow(("clip_id", "emotion", "micro_actions", "subject", "simulated"))
         for clip, label, own, person in zip(ids, labels, present, people, strict=True):
             names = ";".join(actions[index] for index in np.flatnonzero(own))
-            writer.writerow((clip, emotions[label], names, f"person {person:02d}", "true"))
+            writer.writerow((clip, emotions[label], names, person, "true"))
 
 
 def _action_scores(
