@@ -2,8 +2,8 @@
 
 A `VideoResult` has persons, a `Person` has segments, curves and pose quality over time. Everything is in
 seconds of the video's own clock (the container's timestamps: `time_s` 0 need not be the first frame), and
-everything goes to JSON and back (`to_json`, `from_json`; arrays become lists, rounded to 5 digits; the file is
-plain JSON without NaN).
+everything goes to JSON and back (`to_json`, `from_json`; arrays become lists, rounded to 5 digits; there is
+no NaN).
 
 JSON of a video, by example::
 
@@ -123,8 +123,8 @@ class VideoResult:
     Attributes:
         video_id: the cache's id of the video (may have slashes), also the stem of its files.
         path: of the video, as given; "" where only poses were given.
-        media: the video that a page beside this record plays, relative to the page's directory: the overlay, or
-            the drawing of skeletons in private mode; "" where there is none.
+        media: the video that a page beside this record plays, relative to the page's directory: the overlay,
+            or the drawing of skeletons in private mode; "" where there is none. Its time 0 is `start_s`.
         private: whether `media` shows no picture of a person.
         start_s: time of the first frame.
         duration_s: from the first frame to behind the last.
@@ -217,7 +217,8 @@ def from_json(plain: Mapping[str, Any]) -> VideoResult:
     try:
         values = {name: plain[name] for name in VideoResult.__dataclass_fields__}
         values["persons"] = tuple(
-            _person(one, len(values["actions"])) for one in cast(Sequence[Mapping[str, Any]], plain["persons"])
+            _person(one, len(values["actions"]))
+            for one in cast(Sequence[Mapping[str, Any]], plain["persons"])
         )
         for name in ("warnings", "actions", "groups", "group_of"):
             values[name] = tuple(values[name])
