@@ -121,3 +121,18 @@ def test_a_place_that_is_no_run_is_named(made, tmp_path, capsys) -> None:
 def test_the_recipes_are_listed(capsys) -> None:
     assert main(["detect", "train", "--list"]) == 0
     assert "mma82_adatad_large" in capsys.readouterr().out
+
+
+def test_pasted_clips_are_more_to_train_with_and_are_told(made, tmp_path, capsys) -> None:
+    from fidget.benchmark.simulator.simulate import simulate
+
+    poses, table, _ = made
+    clips = simulate(tmp_path / "clips", 0.001)
+    words = ["sim_skeleton_detector", "--poses", str(poses), "--annotations", str(table), *TINY]
+    words += ["-o", str(tmp_path / "run"), "--pasted", str(clips.directory), "--pasted-tracks", "3"]
+    assert main(["detect", "train", *words]) == 2
+    assert "--pasted and --pasted-labels go together" in capsys.readouterr().err
+    assert main(["detect", "train", *words, "--pasted-labels", str(clips.labels)]) == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert "3 of them trimmed clips pasted into motionless tracks" in summary["data"][0]
+    assert summary["annotations"] == "poses-detection+3pasted"

@@ -24,7 +24,8 @@ examples:
 
 {TOLD}
 RECIPE is a file or the name of a shipped recipe; its input.form says whether it takes --poses, --videos or
---features. The same command again resumes a run that was stopped, and on a CPU it ends with the same numbers.
+--features. --pasted takes trimmed clips as more training data, and the run says so. The same command again
+resumes a run that was stopped, and on a CPU it ends with the same numbers.
 Exit status: 0 trained, 1 something failed, 2 wrong usage.
 """
 
@@ -47,6 +48,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--poses", type=Path, metavar="DIR", help="a pose cache; with --videos to find persons")
     add("--videos", type=Path, metavar="DIR", help="the videos, for recipes over frames")
     add("--features", type=Path, metavar="DIR", help="feature files, one a recording")
+    add("--pasted", type=Path, metavar="DIR", help="pose cache of trimmed clips to paste into more tracks")
+    add("--pasted-labels", metavar="DATASET", help="their labels")
+    add("--pasted-tracks", type=int, default=100, metavar="N", help="tracks to make of them (default: 100)")
     add("-o", "--output", type=Path, metavar="RUN", help="directory of the run")
     add(
         "--set",
@@ -91,8 +95,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"recipe {args.recipe}: {error.strerror or error}") from error
     _check_places(args, recipe)
     table = read_annotations(args)
-    recordings = _recordings(args, recipe, table)
     output = args.output or Path("runs") / f"{recipe.name}-{table.name}-seed{recipe.train.seed}"
+    recordings = _recordings(args, recipe, table)
+    if args.pasted is not None:
+        from fidget.detection.more_tracks import with_pasted_tracks
+
+        place = output.with_name(f"{output.name}-pasted")
+        recordings, table = with_pasted_tracks(
+            recordings, table, args.pasted, args.pasted_labels, args.pasted_tracks, place, recipe.train.seed
+        )
 
     from fidget.detection.training import train_detector
     from fidget.training.run import Machines
@@ -106,6 +117,10 @@ def _check_places(args: argparse.Namespace, recipe: DetectionRecipe) -> None:
     """See that there is what the recipe takes, and nothing that it would not use."""
     from fidget.cli.usage import UsageError
 
+    if (args.pasted is None) != (args.pasted_labels is None) or args.pasted_tracks < 1:
+        raise UsageError("--pasted and --pasted-labels go together, and --pasted-tracks is at least 1")
+    if args.pasted is not None and recipe.input.form != "poses":
+        raise UsageError(f"--pasted is for recipes over poses, {recipe.name} takes {recipe.input.form}")
     wanted = {"poses": "--poses", "frames": "--videos", "features": "--features"}[recipe.input.form]
     takes = {wanted}
     if recipe.input.form == "frames" and recipe.input.person_crop:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidget.detection.recipe import DetectionRecipe, WindowTable
-from fidget.detection.recordings import FeatureRecordings, PoseRecordings, Recordings
+from fidget.detection.recordings import FeatureRecordings, JoinedPoses, PoseRecordings, Recordings
 from fidget.detection.windows import Window
 from fidget.frames.frame_clip import FrameClip, FramesRgb
 from fidget.training.frame_batch import FrameBatch
@@ -227,7 +227,7 @@ def build_inputs(
     if isinstance(recordings, FeatureRecordings):
         both = FeatureWindows(repeats=recipe.model.name == "pointtad")
         return both, both
-    if isinstance(recordings, PoseRecordings):
+    if isinstance(recordings, PoseRecordings | JoinedPoses):
         augment = Augment(**recipe.augment.model_dump())
         training = PoseWindows(graph_input(recipe, recordings.layout, augment))
         return training, PoseWindows(graph_input(recipe, recordings.layout))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fidget.detection.pasted_clips import PREFIX
 from fidget.detection.recipe import RecordingsTable
 from fidget.detection.recordings import Recordings
 from fidget.training.data import few
@@ -48,6 +49,9 @@ class RecordingSet:
         """What there is, and what there is not, in one line."""
         what = "instances kept back" if self.withheld else f"{len(self.all_instances):,} instances"
         parts = [f"{self.name}: {len(self):,} recordings, {what}"]
+        pasted = sum(name.startswith(PREFIX) for name in self.recordings)
+        if pasted:
+            parts.append(f"{pasted:,} of them trimmed clips pasted into motionless tracks")
         parts += [f"{len(names)} {why} left out ({few(names)})" for why, names in self.left_out.items()]
         return ", ".join(parts)
 

@@ -106,6 +106,50 @@ class PoseRecordings:
         return self._read(recording)
 
 
+class JoinedPoses:
+    """Two pose caches as one; see `Recordings`.
+
+    Args:
+        first: the recordings.
+        second: more of them.
+
+    Raises:
+        ValueError: other joints, other dimensions, or a recording that is in both.
+    """
+
+    form: Form = "poses"
+
+    def __init__(self, first: PoseRecordings, second: PoseRecordings) -> None:
+        both = sorted(set(first.status) & set(second.status))
+        if both or first.layout != second.layout or first.dimensions != second.dimensions:
+            raise ValueError(
+                f"{first.where} and {second.where} do not go together: layouts {first.layout.name} and "
+                f"{second.layout.name}, {first.dimensions} and {second.dimensions} dimensions, "
+                f"{len(both)} recordings in both"
+            )
+        self.layout, self.dimensions, self.where = first.layout, first.dimensions, first.where
+        self.status = {**first.status, **second.status}
+        self.problems = {**first.problems, **second.problems}
+        content = f"{first.content_hash} {second.content_hash}"
+        self.content_hash = hashlib.sha256(content.encode()).hexdigest()[:16]
+        self._first, self._second = first, second
+
+    def _of(self, recording: str) -> PoseRecordings:
+        return self._first if recording in self._first.status else self._second
+
+    def frame_time_s(self, recording: str) -> Floats:
+        """(F,) seconds of each frame."""
+        return self._of(recording).frame_time_s(recording)
+
+    def span_s(self, recording: str) -> tuple[float, float]:
+        """When a recording begins and ends, seconds."""
+        return self._of(recording).span_s(recording)
+
+    def read(self, recording: str) -> ClipArrays:
+        """The poses; only to be read."""
+        return self._of(recording).read(recording)
+
+
 class VideoRecordings:
     """Videos; see `Recordings`.
 

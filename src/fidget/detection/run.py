@@ -23,7 +23,7 @@ from fidget.detection.network import (
 )
 from fidget.detection.recipe import DetectionRecipe, parse_recipe
 from fidget.detection.recording_sets import RecordingSet, check_recordings
-from fidget.detection.recordings import FeatureRecordings, PoseRecordings, Recordings
+from fidget.detection.recordings import FeatureRecordings, JoinedPoses, PoseRecordings, Recordings
 from fidget.training.ema import AveragedWeights
 from fidget.training.environment import describe_environment
 from fidget.training.network import to_channels_last
@@ -98,7 +98,7 @@ class PlainOutputs(nn.Module):
 
 def shapes_of(recipe: DetectionRecipe, recordings: Recordings) -> Shapes:
     """What a network has to know of these recordings."""
-    if isinstance(recordings, PoseRecordings):
+    if isinstance(recordings, PoseRecordings | JoinedPoses):
         channels = graph_input(recipe, recordings.layout).channels(recordings.dimensions)
         return Shapes(channels, recordings.layout.name)
     return Shapes(recordings.channels if isinstance(recordings, FeatureRecordings) else 3)
