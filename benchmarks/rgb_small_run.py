@@ -102,7 +102,8 @@ def collect(place: Path) -> list[dict[str, str]]:
                 continue
             gap = compare(scores, other, np.random.default_rng(0), _DRAWS).differences["action/top1"]
             row |= {name: f"{gap.difference:.5f}"}
-            row |= {f"{name} low": f"{gap.interval.low:.5f}", f"{name} high": f"{gap.interval.high:.5f}"}
+            low, high = gap.interval
+            row |= {f"{name} low": f"{low:.5f}", f"{name} high": f"{high:.5f}"}
         summary = (place / file).parents[1] / "summary.json"
         if file.startswith("runs/"):
             said = json.loads(summary.read_text(encoding="utf-8"))
