@@ -55,7 +55,7 @@ class Strengths:
     """
 
     beside: float = 4.0
-    actions: float = 2.5
+    actions: float = 4.0
     faces: float = 0.5
 
 
@@ -154,7 +154,7 @@ def _write_table(
 def _action_scores(
     ids: tuple[str, ...], present: NDArray[np.bool_], clearness: float, rng: np.random.Generator
 ) -> ScoreFile:
-    logits = 2 * clearness * present + rng.normal(0, 2, present.shape)
+    logits = clearness * present + rng.normal(0, 1, present.shape)
     return _scores(ids, logits, "mma82", METHOD_ACTIONS)
 
 

@@ -30,7 +30,10 @@ def result_table(found: Evaluation) -> Table:
         precise = found.micro_action_map.get(name)
         extra = ("-" if precise is None else f"{100 * precise:.2f}",) if maps else ()
         rows.append((name, f"{one.right} of {one.clips}", *cells, *extra))
-    notes = [f"{name}: {file.method}" for name, file in zip(found.names, found.files, strict=True)]
+    notes = [
+        file.method if file.method.startswith(f"{name}:") else f"{name}: {file.method}"
+        for name, file in zip(found.names, found.files, strict=True)
+    ]
     notes += [
         f"{name}: never predicted: {', '.join(one.never)}"
         for name, one in zip(found.names, found.measured, strict=True)
