@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import pytest
 from benchmarks import rgb_small_run
 
 from fidget.cli.main import main
@@ -29,6 +30,7 @@ def test_the_page_is_what_the_program_writes() -> None:
     assert rgb_small_run.PAGE.read_text(encoding="utf-8") == rgb_small_run.page(), told
 
 
+@pytest.mark.long
 def test_the_commands_run_in_their_order(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
