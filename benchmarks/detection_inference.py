@@ -71,7 +71,7 @@ def fresh_run(directory: Path, cache: Path) -> Path:
     from fidget.detection.network import make_detector
     from fidget.detection.recipe import load_recipe, parse_recipe
     from fidget.detection.recordings import PoseRecordings
-    from fidget.detection.run import shapes_of, tree_as_json
+    from fidget.detection.shapes import shapes_of, tree_as_json
     from fidget.training.recipe import to_toml
     from fidget.training.run_directory import RunDirectory, save_tensors, write_json
     from protocols.trees import tree

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from fidget.detection.recipe import DetectionRecipe
+from fidget.detection.shapes import Shapes
 from fidget.training.initial_weights import initial_file, load_initial
 from fidget.training.run_directory import whole_checkpoint
 from poses.layout import get_layout
@@ -28,19 +28,6 @@ FORMS: Mapping[str, str] = {name: "features" for name in zoo.list_models()} | {
     "skeleton_detector": "poses",
 }
 """Name of a detector -> what it takes."""
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """What a detector has to know of its input; stored beside its weights.
-
-    Attributes:
-        channels: C of a joint, or of the features; 3 for pictures.
-        layout: name of the joint set; empty for none.
-    """
-
-    channels: int
-    layout: str = ""
 
 
 def check_model(recipe: DetectionRecipe) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from fidget.detection.inputs import WindowInput, build_inputs, check_form, graph_input
+from fidget.detection.inputs import WindowInput, build_inputs, check_form
 from fidget.detection.network import (
-    Shapes,
     check_model,
     make_detector,
     make_loss,
@@ -23,7 +20,8 @@ from fidget.detection.network import (
 )
 from fidget.detection.recipe import DetectionRecipe, parse_recipe
 from fidget.detection.recording_sets import RecordingSet, check_recordings
-from fidget.detection.recordings import FeatureRecordings, JoinedPoses, PoseRecordings, Recordings
+from fidget.detection.recordings import Recordings
+from fidget.detection.shapes import Shapes, shapes_of, tree_as_json
 from fidget.training.ema import AveragedWeights
 from fidget.training.environment import describe_environment
 from fidget.training.network import to_channels_last
@@ -32,7 +30,6 @@ from fidget.training.progress import Progress
 from fidget.training.run_directory import RunDirectory, write_json
 from poses.cache_lock import DirectoryLock
 from protocols.detection_table import DetectionTable
-from protocols.label_tree import LabelTree
 from temporal_detection.detection_loss import DetectionLoss
 from temporal_detection.detector import Detector, DetectorOutput
 from temporal_detection.set_loss import SetLoss
@@ -94,14 +91,6 @@ class PlainOutputs(nn.Module):
         """The output that these are the fields of."""
         named = dict(zip((one.name for one in fields(self.kind)), values, strict=True))
         return self.kind(**named)  # type: ignore[arg-type]
-
-
-def shapes_of(recipe: DetectionRecipe, recordings: Recordings) -> Shapes:
-    """What a network has to know of these recordings."""
-    if isinstance(recordings, PoseRecordings | JoinedPoses):
-        channels = graph_input(recipe, recordings.layout).channels(recordings.dimensions)
-        return Shapes(channels, recordings.layout.name)
-    return Shapes(recordings.channels if isinstance(recordings, FeatureRecordings) else 3)
 
 
 def open_detection_run(
@@ -183,14 +172,3 @@ def annotation_hash(table: DetectionTable) -> str:
     content = repr([table.tree.actions, sorted(zip(table.video_ids, table.splits, strict=True)),
                     [(i.video_id, i.t_start_s, i.t_end_s, i.label) for i in table.instances]])  # fmt: skip
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def tree_as_json(tree: LabelTree) -> dict[str, Any]:
-    """A label tree, for `tree_of_json`."""
-    return {"name": tree.name, "actions": tree.actions, "groups": tree.groups, "group_of": tree.group_of}
-
-
-def tree_of_json(stored: Mapping[str, Any]) -> LabelTree:
-    """The label tree that `tree_as_json` told."""
-    group_of = tuple(np.asarray(stored["group_of"], np.int64).tolist())
-    return LabelTree(stored["name"], tuple(stored["actions"]), tuple(stored["groups"]), group_of)

@@ -13,10 +13,10 @@ import torch
 
 from fidget.detection.inference import Found, detect
 from fidget.detection.inputs import build_inputs
-from fidget.detection.network import Shapes, make_detector, preprocessing_of
+from fidget.detection.network import make_detector, preprocessing_of
 from fidget.detection.recipe import DetectionRecipe, parse_recipe
 from fidget.detection.recordings import Recordings
-from fidget.detection.run import shapes_of, tree_of_json
+from fidget.detection.shapes import Shapes, shapes_of, tree_of_json
 from fidget.training.run_directory import RunDirectory, load_tensors
 from protocols.label_tree import LabelTree
 from temporal_detection.detector import Detector

@@ -10,10 +10,11 @@ import torch
 from pydantic import BaseModel
 from tests.fidget.detection.detection_samples import feature_samples, pose_samples, video_samples
 
-from fidget.detection.network import FORMS, Shapes, make_detector
+from fidget.detection.network import FORMS, make_detector
 from fidget.detection.places import open_features, open_videos
 from fidget.detection.recipe import DetectionRecipe, load_recipe, parse_recipe, recipe_hash, shipped_recipes
 from fidget.detection.recordings import PoseRecordings
+from fidget.detection.shapes import Shapes
 from fidget.detection.training import train_detector
 from fidget.training.recipe import to_toml
 from fidget.training.run import Machines
