@@ -12,12 +12,15 @@ Axis letters: N clips, A micro-actions, E emotions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+_SHUFFLES_AT_ONCE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +79,8 @@ def associate(
     """
     if not len(labels) or shuffles < 1:
         raise ValueError(f"expected clips and shufflings, got {len(labels)} clips and {shuffles} shufflings")
-    own = present.astype(np.float64)
-    counts = _counts(own, labels, emotions)
+    own = np.ascontiguousarray(present.T, np.float32)  # (A, N); counts stay exact below 2**24
+    counts = _counts_of_many(own, [labels], emotions)[0]
     clips = np.bincount(labels, minlength=emotions)
     of_action = counts.sum(axis=1)
     known = (of_action > 0)[:, None] & (clips > 0)[None, :]
@@ -86,8 +89,10 @@ def associate(
     p = _fisher(counts, clips, known)
     information = _information(counts, clips)
     shuffled = np.empty((shuffles, present.shape[1]))
-    for row in range(shuffles):
-        shuffled[row] = _information(_counts(own, rng.permutation(labels), emotions), clips)
+    for start in range(0, shuffles, _SHUFFLES_AT_ONCE):
+        mixed = [rng.permutation(labels) for _ in range(min(_SHUFFLES_AT_ONCE, shuffles - start))]
+        for row, part in enumerate(_counts_of_many(own, mixed, emotions)):
+            shuffled[start + row] = _information(part, clips)
     tiny = 1e-12
     total = float(information.sum())
     return Association(
@@ -104,9 +109,13 @@ def associate(
     )
 
 
-def _counts(present: Floats, labels: NDArray[np.int64], emotions: int) -> Floats:
-    counts: Floats = present.T @ np.eye(emotions)[labels]  # (A, E)
-    return counts
+def _counts_of_many(
+    present: NDArray[np.float32], labels: Sequence[NDArray[np.int64]], emotions: int
+) -> list[Floats]:
+    """For each labelling (A, E) counts, from (A, N) presence: one product for all."""
+    one_of = np.concatenate([np.eye(emotions, dtype=np.float32)[own] for own in labels], 1)  # (N, B * E)
+    counts = (present @ one_of).astype(np.float64)
+    return np.split(counts, len(labels), axis=1)
 
 
 def _odds(counts: Floats, clips: NDArray[np.int64]) -> Floats:

@@ -19,11 +19,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion_models.folds import Fold, folds_of
+from emotion_models.folds import folds_of
 
 Filter = Literal["union", "own"]
 Keep = Literal["base", "without", "only"]
 KEEPS: tuple[Keep, ...] = ("base", "without", "only")
+Floats = NDArray[np.float64]
 FILTERS: tuple[Filter, ...] = ("union", "own")
 
 
@@ -64,16 +65,23 @@ def strongest(
         k: of each emotion at most.
         fewest: clips that a micro-action must be in, so that a single clip makes none the strongest.
     """
-    n = len(labels)
     counts = present.T.astype(np.float64) @ np.eye(emotions)[labels]  # (A, E)
-    action, emotion = counts.sum(axis=1) / n, np.bincount(labels, minlength=emotions) / n
+    return _strongest(counts, np.bincount(labels, minlength=emotions), k, fewest)
+
+
+def _strongest(
+    counts: Floats, clips: NDArray[np.int64], k: int, fewest: int = 5
+) -> tuple[tuple[int, ...], ...]:
+    n = clips.sum()
+    action, emotion = counts.sum(axis=1) / n, clips / n
     expected = n * action[:, None] * emotion[None, :]
     spread = np.sqrt(expected * (1 - action)[:, None] * (1 - emotion)[None, :])
     enough = (spread > 0) & (action * n >= fewest)[:, None]
     residual = np.divide(counts - expected, spread, out=np.zeros_like(counts), where=enough)
     order = np.argsort(-residual, axis=0, kind="stable")[:k]  # (k, E)
     return tuple(
-        tuple(int(one) for one in order[:, column] if residual[one, column] > 0) for column in range(emotions)
+        tuple(int(one) for one in order[:, column] if residual[one, column] > 0)
+        for column in range(len(clips))
     )
 
 
@@ -103,16 +111,20 @@ def top_five_experiment(
         ValueError: folds that cannot be made.
     """
     seed = int(rng.integers(2**31))
-    parts = folds_of(labels, folds, seed, subjects)
-    predicted = _all_kinds(present, labels, labels, emotions, k, parts)
-    own: dict[tuple[Filter, Keep], list[float]] = {key: [] for key in predicted}
+    parts = [
+        _Part(present[fit].T.astype(np.float32), present[held].astype(np.float32), fit, held)
+        for fit, held in folds_of(labels, folds, seed, subjects)
+    ]
+    kinds = [(kind, keep) for kind in FILTERS for keep in KEEPS]
+    predicted = _predict(parts, labels, labels, emotions, k, kinds)
+    own: dict[tuple[Filter, Keep], list[float]] = {key: [] for key in kinds}
     choice: dict[Keep, list[float]] = {keep: [] for keep in KEEPS}
     for _ in range(shuffles):
         mixed = rng.permutation(labels)
-        for key, guess in _all_kinds(present, mixed, mixed, emotions, k, parts).items():
+        for key, guess in _predict(parts, mixed, mixed, emotions, k, kinds).items():
             own[key].append(float((guess == mixed).mean()))
-        for keep in KEEPS:
-            guess = _predict(present, labels, mixed, emotions, k, parts, "union", keep)
+        fair = [("union", keep) for keep in KEEPS]
+        for (_, keep), guess in _predict(parts, labels, mixed, emotions, k, fair).items():
             choice[keep].append(float((guess == labels).mean()))
     top = strongest(present, labels, emotions, k)
     return TopFive(
@@ -124,49 +136,45 @@ def top_five_experiment(
     )
 
 
-def _all_kinds(
-    present: NDArray[np.bool_],
-    labels: NDArray[np.int64],
-    chosen_by: NDArray[np.int64],
-    emotions: int,
-    k: int,
-    parts: Sequence[Fold],
-) -> dict[tuple[Filter, Keep], NDArray[np.int64]]:
-    base = _predict(present, labels, chosen_by, emotions, k, parts, "union", "base")
-    found: dict[tuple[Filter, Keep], NDArray[np.int64]] = {}
-    for kind in FILTERS:
-        for keep in KEEPS:
-            found[kind, keep] = (
-                base
-                if keep == "base"
-                else _predict(present, labels, chosen_by, emotions, k, parts, kind, keep)
-            )
-    return found
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One fold: presence in the clips that are fitted on (A, n), in those held out (m, A), and their rows."""
+
+    seen: NDArray[np.float32]
+    asked: NDArray[np.float32]
+    fit: NDArray[np.int64]
+    held: NDArray[np.int64]
 
 
 def _predict(
-    present: NDArray[np.bool_],
+    parts: Sequence[_Part],
     labels: NDArray[np.int64],
     chosen_by: NDArray[np.int64],
     emotions: int,
     k: int,
-    parts: Sequence[Fold],
-    kind: Filter,
-    keep: Keep,
-) -> NDArray[np.int64]:
-    """(N,) emotions predicted for held-out clips; the top lists come from the clips that are fitted on."""
-    guess = np.empty(len(labels), np.int64)
-    for fit, held in parts:
-        top = strongest(present[fit], chosen_by[fit], emotions, k)
-        mask = np.zeros((emotions, present.shape[1]), np.bool_)
-        for emotion, found in enumerate(top):
-            mask[emotion, list(found)] = True
-        if kind == "union":
-            mask[:] = mask.any(axis=0)
-        kept = np.ones_like(mask) if keep == "base" else mask if keep == "only" else ~mask
-        x = present & kept[labels]  # the leaking filter reads every clip's own label here, held-out ones too
-        log_odds, bias = naive_bayes(x[fit], labels[fit], emotions)
-        guess[held] = (x[held] @ log_odds + bias).argmax(axis=1)
+    kinds: Sequence[tuple[Filter, Keep]],
+) -> dict[tuple[Filter, Keep], NDArray[np.int64]]:
+    """For each kind (N,) emotions of held-out clips; the top lists come from the clips that are fitted on."""
+    guess = {key: np.empty(len(labels), np.int64) for key in kinds}
+    one_of = np.eye(emotions, dtype=np.float32)
+    for part in parts:
+        counts = (part.seen @ one_of[labels[part.fit]]).astype(np.float64)  # (A, E)
+        clips = np.bincount(labels[part.fit], minlength=emotions)
+        choosing, by = counts, clips
+        if chosen_by is not labels:
+            choosing = (part.seen @ one_of[chosen_by[part.fit]]).astype(np.float64)
+            by = np.bincount(chosen_by[part.fit], minlength=emotions)
+        top = np.zeros((emotions, len(counts)), np.bool_)
+        for emotion, found in enumerate(_strongest(choosing, by, k)):
+            top[emotion, list(found)] = True
+        for kind, keep in kinds:
+            mask = np.broadcast_to(top.any(axis=0), top.shape) if kind == "union" else top
+            kept = np.ones_like(top) if keep == "base" else mask if keep == "only" else ~mask
+            log_odds, bias = _bayes(counts * kept.T, clips, kept.any(axis=0))
+            asked = part.asked
+            if kind == "own" and keep != "base":  # here the filter reads the labels of held-out clips
+                asked = asked * kept[labels[part.held]]
+            guess[kind, keep][part.held] = (asked @ log_odds.astype(np.float32) + bias).argmax(axis=1)
     return guess
 
 
@@ -180,8 +188,14 @@ def naive_bayes(
         labels: (N,).
         emotions: E; one without a clip is never predicted.
     """
-    clips = np.bincount(labels, minlength=emotions)
-    likely = (present.T.astype(np.float64) @ np.eye(emotions)[labels] + 1) / (clips + 2)  # (A, E)
+    counts = present.T.astype(np.float64) @ np.eye(emotions)[labels]  # (A, E)
+    return _bayes(counts, np.bincount(labels, minlength=emotions), np.ones(len(counts), np.bool_))
+
+
+def _bayes(counts: Floats, clips: NDArray[np.int64], used: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """As `naive_bayes` from (A, E) counts; micro-actions that are not used say nothing."""
+    likely = (counts + 1) / (clips + 2)  # (A, E)
     with np.errstate(divide="ignore"):
         prior = np.log(clips / clips.sum())
-    return np.log(likely / (1 - likely)), prior + np.log1p(-likely).sum(axis=0)
+    log_odds = np.log(likely / (1 - likely)) * used[:, None]
+    return log_odds, prior + (np.log1p(-likely) * used[:, None]).sum(axis=0)

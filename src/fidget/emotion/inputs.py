@@ -112,9 +112,12 @@ def action_events(table: EmotionTable, detections: Detections) -> Source:
     kept = (row >= 0) & (action >= 0)
     features = np.zeros((len(table), len(columns)), np.float32)
     np.maximum.at(features, (row[kept], action[kept]), detections.scores[kept].astype(np.float32))
+    used = np.flatnonzero(kept)
+    used = used[np.argsort(row[used], kind="stable")]
+    ends = np.searchsorted(row[used], np.arange(len(table) + 1))
     clips = []
     for clip in range(len(table)):
-        own = np.flatnonzero(kept & (row == clip))
+        own = used[ends[clip] : ends[clip + 1]]
         start, end = detections.t_start_s[own], detections.t_end_s[own]
         clips.append((action[own], start, end, detections.scores[own]))
     return Source(detections.method or "events", features, events=events_of(clips))
