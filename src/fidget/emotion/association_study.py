@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from emotion_models.association import Association, associate
 from emotion_models.decision_rules import DecisionRules, fit_rules
 from emotion_models.top_five import Filter, Keep, TopFive, top_five_experiment
-from protocols.emotion_measures import Emotions, measure_emotions
+from protocols.emotion_measures import Emotions, measure_emotions, plural
 from protocols.emotion_table import EmotionTable
 from protocols.scores import ScoreFile
 
@@ -82,8 +82,10 @@ def study_association(table: EmotionTable, settings: StudySettings) -> Associati
     """Study a table.
 
     Raises:
-        ValueError: an empty table, or settings out of their range.
+        ValueError: a table without clips or without micro-actions, or settings out of their range.
     """
+    if not table.present.any():
+        raise ValueError(f"{table.name}: no clip has a micro-action; there is nothing to associate")
     rng = np.random.default_rng(settings.seed)
     e = len(table.emotions)
     association = associate(table.present, table.labels, e, rng, settings.shuffles)
@@ -137,7 +139,7 @@ def _notes(table: EmotionTable) -> tuple[str, ...]:
         notes.append(f"Emotions without a clip: {', '.join(absent)}.")
     bare = int((~table.present.any(axis=1)).sum())
     if bare:
-        notes.append(f"{bare} clips have no micro-action.")
+        notes.append(f"{bare} {plural(bare)} without a micro-action.")
     unseen = int((~table.present.any(axis=0)).sum())
     if unseen:
         notes.append(f"{unseen} of {len(table.tree.actions)} micro-actions of the label tree never occur.")

@@ -40,6 +40,12 @@ def test_a_table_too_small_for_folds_is_studied_all_the_same():
     assert "expected 2 folds up to the clips of the rarest emotion (1)" in found.trouble[0]
 
 
+def test_a_table_without_micro_actions_is_refused():
+    table = table_of(8)
+    with pytest.raises(ValueError, match="demo: no clip has a micro-action"):
+        study_association(replace(table, present=np.zeros_like(table.present)), QUICK)
+
+
 def test_the_page_is_whole_escaped_and_says_simulated(study, tmp_path):
     write_emotion_page(tmp_path / "r.html", study)
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
