@@ -114,7 +114,8 @@ def _files(args: argparse.Namespace, model: Model, rules: AnalysisRules) -> int:
         cache = args.output / "poses"
         _extract(args, model, cache)
     output = OutputRules(args.output, not args.no_overlay, args.private)
-    result = recognise_all(model, cache, sources, rules, output, _note)
+    advice = "see what extract-poses said" if args.poses is None else "extract them, or leave --poses out"
+    result = recognise_all(model, cache, sources, rules, output, _note, advice)
     result.failed[:0] = failed
     for problem in result.failed:
         _note(f"failed: {problem}")
@@ -185,7 +186,29 @@ def _live(args: argparse.Namespace, model: Model, rules: AnalysisRules) -> int:
 
     if not isinstance(model, Recogniser):
         raise UsageError("--live takes a recogniser (fidget train): a detector looks at whole recordings")
-    raise UsageError("--live is not there yet")
+    import json
+
+    from fidget.recognition.live import LiveRecogniser
+    from fidget.recognition.live_frames import LiveFrames
+    from pose_extract.settings import ExtractSettings
+    from pose_extract.zoo import build_estimator, resolve
+
+    with LiveFrames(args.live, args.seconds) as frames:
+        settings = ExtractSettings(args.model, model.layout.name, max_persons=args.max_persons)
+        live = LiveRecogniser(model, build_estimator(resolve(settings)), rules, args.max_persons)
+        _note(f"{args.live}: {model.method}; {model.calibration}; Ctrl-C ends it")
+        try:
+            for event in live.events(iter(frames)):
+                print(json.dumps(event.to_json()) if args.json else event.line(), flush=True)
+        except KeyboardInterrupt:
+            pass
+        dropped = frames.dropped
+    end = {**live.counts.to_json(), "dropped_frames": dropped}
+    if args.json:
+        print(json.dumps(end), flush=True)
+    else:
+        print(f"{live.counts.line()}; {dropped} frames came too soon and were passed over", flush=True)
+    return 0
 
 
 def _note(line: str) -> None:

@@ -46,7 +46,9 @@ class JobResult:
     failed: list[str] = field(default_factory=list)
 
 
-def targets_in(cache: PoseCache, sources: Sequence[tuple[str, Path]]) -> tuple[list[Target], list[str]]:
+def targets_in(
+    cache: PoseCache, sources: Sequence[tuple[str, Path]], advice: str = "extract them there"
+) -> tuple[list[Target], list[str]]:
     """The clips of a cache that videos are, and why others are none.
 
     A video is the row whose source it is; or, where the cache was made elsewhere, the row of its id if the
@@ -55,6 +57,7 @@ def targets_in(cache: PoseCache, sources: Sequence[tuple[str, Path]]) -> tuple[l
     Args:
         cache: of the poses.
         sources: clip id and path of each video; none at all means every clip of the cache.
+        advice: what to do about a video that is not in it.
     """
     stamps = cache.stamps()
     if not sources:
@@ -66,9 +69,7 @@ def targets_in(cache: PoseCache, sources: Sequence[tuple[str, Path]]) -> tuple[l
         if found is None and clip_id in stamps and _size(path) == stamps[clip_id][0].bytes:
             found = clip_id
         if found is None:
-            problems.append(
-                f"{path}: its poses are not in {cache.directory}; extract them there, or leave --poses out"
-            )
+            problems.append(f"{path}: its poses are not in {cache.directory}; {advice}")
         else:
             targets.append(Target(found, path))
     return targets, problems
@@ -81,6 +82,7 @@ def recognise_all(
     rules: AnalysisRules,
     output: OutputRules,
     say: Callable[[str], None],
+    advice: str = "extract them there",
 ) -> JobResult:
     """Recognise every video; one that fails does not stop the others.
 
@@ -91,6 +93,7 @@ def recognise_all(
         rules: of the analysis.
         output: what is written.
         say: told a line about each video and each warning.
+        advice: what to do about a video that is not in the cache.
 
     Raises:
         NotACacheError: the directory holds no pose cache.
@@ -100,7 +103,7 @@ def recognise_all(
     poses = PersonRecordings(cache, layout_of(model))
     if poses.dimensions != 2:
         raise ValueError(f"{cache} holds poses in space: fidget recognize takes poses of videos, in pixels")
-    targets, problems = targets_in(poses.clips.cache, sources)
+    targets, problems = targets_in(poses.clips.cache, sources, advice)
     result = JobResult(failed=problems)
     for number, target in enumerate(targets, 1):
         where = f"{number}/{len(targets)} {target.clip_id}"

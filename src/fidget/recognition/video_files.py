@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from fidget.recognition.recogniser import Recogniser
 from fidget.recognition.result import VideoResult, from_json
 from fidget.recognition.tables import write_boris, write_boris_import, write_csv, write_json
 from fidget.reports.file_names import file_below
+from fidget.reports.recognition_page import write_recognition_page
+from poses.clip import PoseClip
 
 _FEWEST_JOINTS = 0.3  # mean joint score below which a person's poses are called poor
 
@@ -112,15 +114,23 @@ def recognise_clip(
             warnings.append(f"overlay: {note}")
         media = files.overlay.name
     result = replace(result, media=media, private=output.private, warnings=tuple(warnings))
-    write_files(result, files, source)
+    write_files(result, files, source, clip)
     write_json(files.json, result, {"made_with": made_with})  # the last: it says that all is done
     return result, files, False
 
 
-def write_files(result: VideoResult, files: VideoFiles, source: Path | None) -> None:
+def write_files(
+    result: VideoResult, files: VideoFiles, source: Path | None, clip: PoseClip | None = None
+) -> None:
     """The tables, the annotation file and the page of a record; not its JSON.
 
     In private mode they name the drawing of skeletons, whose time 0 is the first frame, not the video.
+
+    Args:
+        result: the record.
+        files: where they lie.
+        source: the video; None where it is not at hand.
+        clip: its poses, which the page draws; None for none.
 
     Raises:
         OSError: the place cannot be written.
@@ -134,6 +144,10 @@ def write_files(result: VideoResult, files: VideoFiles, source: Path | None) -> 
     write_eaf(files.eaf, result, media, start_s)
     write_boris(files.boris, result, media.name if media else "", start_s)
     write_boris_import(files.boris_import, result, start_s)
+    linked: Literal["link", "none"] = "link" if result.media and not result.private else "none"
+    write_recognition_page(
+        [result], files.page, embed_video=linked, private=result.private, poses=lambda _: clip
+    )
 
 
 def _made_with(
@@ -151,7 +165,7 @@ def _made_with(
 
 
 def _stored(files: VideoFiles, made_with: dict[str, Any], output: OutputRules) -> VideoResult | None:
-    needed = [files.json, files.csv, files.eaf, files.boris, files.boris_import]
+    needed = [files.json, files.csv, files.eaf, files.boris, files.boris_import, files.page]
     needed += [files.overlay] if output.overlay else []
     if not all(file.is_file() for file in needed):
         return None
