@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidget.detection.inference import Found
-from fidget.reports.drawing import put_label
+from fidget.reports.drawing import label_width_px, put_label
 from fidget.reports.overlay import Background, ClipPainter
 from fidget.reports.video_file import write_video
 from poses.clip import PoseClip
@@ -77,7 +77,10 @@ def name_actions(
     height, width = frame_bgr.shape[:2]
     scale = float(np.clip(min(height, width) / 700, 0.4, 1.2))
     line = round(34 * scale)
-    for place, (label, row) in enumerate(list(named.items())[:_MOST_NAMED]):
+    most = min(_MOST_NAMED, max(1, round(0.4 * height / line)))
+    for place, (label, row) in enumerate(list(named.items())[:most]):
         start, end = found.span_s[row]
         text = f"{tree.actions[label]}  {start:.1f}-{end:.1f} s  {found.score[row]:.2f}"
+        if label_width_px(text, scale) > width - round(24 * scale):
+            text = tree.actions[label]  # a tiny picture has no room for the rest
         put_label(frame_bgr, text, round(12 * scale), height - round(12 * scale) - place * line, scale, _INK)
