@@ -30,7 +30,7 @@ def test_numbers_that_are_none_are_zeros_in_the_file() -> None:
 
 @pytest.mark.parametrize("plain", [{}, {"version": "fidget recognize 0"}, {"version": "fidget recognize 1"}])
 def test_other_json_is_refused(plain) -> None:
-    with pytest.raises(ValueError, match="expected a result of version|not a result of fidget recognize"):
+    with pytest.raises(ValueError, match=r"expected a result of version|not a result of fidget recognize"):
         from_json(plain)
 
 
