@@ -66,6 +66,7 @@ def video_data(result: VideoResult, clip: PoseClip | None, *, media: bool, priva
     return {
         "private": private,
         "media": media_address(result.media) if media and not private and result.media else None,
+        "mediaName": plain(result.media),
         "start": round(result.start_s, 3),
         "duration": max(round(result.duration_s, 3), 0.001),
         "width": result.frame_width,

@@ -30,7 +30,7 @@ function reveal(i) {
   const box = byId("lanes");
   if (lane && (lane.top < box.scrollTop || lane.top + lane.height > box.scrollTop + box.clientHeight)) box.scrollTop = lane.top - box.clientHeight / 2;
 }
-const laneName = lane => lane.kind === "person" ? data.persons[lane.person].name : lane.kind === "untold" ? "not told" : lane.kind === "group" ? data.groups[lane.group] : data.actions[lane.action];
+const laneName = lane => lane.kind === "person" ? data.persons[lane.person].name : lane.kind === "untold" ? "not sure" : lane.kind === "group" ? data.groups[lane.group] : data.actions[lane.action];
 
 // ---- drawing
 let width = 0, inner = 0;
@@ -40,10 +40,11 @@ function paint() {
   palette.k = [...Array(8).keys()].map(n => colour("--k" + n));
 }
 const groupColour = group => group < 0 ? palette.soft : palette.k[group % 8];
+const tintOf = (s, i) => groupColour(data.groups.length ? s.group[i] : s.action[i]);
 function resize() {
   paint();
   const box = byId("lanes");
-  box.style.height = Math.max(Math.min(tall, Math.max(innerHeight * 0.42, 180)), LANE) + "px"; byId("tall").style.height = tall + "px";
+  box.style.height = Math.max(Math.min(tall + 1, Math.max(innerHeight * 0.42, 180)), LANE) + "px"; byId("tall").style.height = tall + "px";
   width = box.clientWidth; inner = Math.max(width - GUTTER - 8, 50);
   drawOverview(); draw(); drawStage();
 }
@@ -63,6 +64,7 @@ function hatch(context, left, top, wide, high, ink) {
 function bar(context, left, wide, top, high, status, tint) {  // looks differ in fill, pattern and outline, not by colour alone
   if (status === 0) { context.fillStyle = tint; context.fillRect(left, top, wide, high); return; }
   context.fillStyle = palette.card; context.fillRect(left, top, wide, high);
+  if (wide < 7 && status === 1) { context.fillStyle = tint; for (const part of [0, 0.65]) context.fillRect(left, top + part * high, wide, 0.35 * high); return; }
   if (status === 1) hatch(context, left, top, wide, high, tint);
   if (wide > 4) { context.strokeStyle = status === 1 ? tint : palette.soft; context.lineWidth = 1; context.setLineDash(status === 1 ? [] : [2, 2]);
     context.strokeRect(left + 0.5, top + 0.5, wide - 1, high - 1); context.setLineDash([]); }
@@ -126,7 +128,7 @@ function drawOverview() {
     for (let i = 0; i < s.start.length; i++) {
       const left = GUTTER + (s.start[i] - bounds.from) / span * inner, wide = Math.max((s.end[i] - s.start[i]) / span * inner, 1);
       if (left + wide <= last + 0.5) continue;
-      context.fillStyle = s.status[i] ? palette.soft : groupColour(s.group[i]); context.fillRect(left, 2 + p * high, wide, Math.max(high - 1, 1)); last = left + wide;
+      context.fillStyle = s.status[i] ? palette.soft : tintOf(s, i); context.fillRect(left, 2 + p * high, wide, Math.max(high - 1, 1)); last = left + wide;
     }
   });
 }
@@ -196,7 +198,8 @@ function drawStage() {
   if (k < 0 || time - joints.times[k] > 2 * joints.step) return;
   const next = k + 1 < joints.times.length && joints.times[k + 1] - joints.times[k] <= 2 * joints.step ? k + 1 : k;
   const part = next > k ? (time - joints.times[k]) / (joints.times[next] - joints.times[k]) : 0, GRID = 65534;
-  const now = happening(time);
+  const now = happening(time), labels = [], over = stage.classList.contains("has-video");
+  const tints = over ? ["#f2f2f2", "#56b4e9", "#e69f00"] : [palette.ink, palette.left, palette.right];  // videos are neither dark nor light
   joints.persons.forEach((person, p) => {
     const raw = joints.places[p], place = j => {
       const a = 2 * (k * count + j), b = 2 * (next * count + j), from = raw[a] > GRID ? b : a, to = raw[b] > GRID ? a : b;
@@ -207,16 +210,20 @@ function drawStage() {
     context.lineCap = "round";
     joints.limbs.forEach(([a, b], limb) => {
       if (!spots[a] || !spots[b]) return;
-      context.strokeStyle = [palette.ink, palette.left, palette.right][joints.sides[limb]]; context.lineWidth = Math.max(box.width / 220, 1.5);
-      context.beginPath(); context.moveTo(...spots[a]); context.lineTo(...spots[b]); context.stroke();
+      context.beginPath(); context.moveTo(...spots[a]); context.lineTo(...spots[b]);
+      if (over) { context.strokeStyle = "rgb(0 0 0 / .6)"; context.lineWidth = Math.max(box.width / 110, 3); context.stroke(); }
+      context.strokeStyle = tints[joints.sides[limb]]; context.lineWidth = Math.max(box.width / 220, 1.5); context.stroke();
     });
-    context.fillStyle = palette.ink;
+    context.fillStyle = tints[0];
     for (const spot of spots) if (spot) { context.beginPath(); context.arc(...spot, Math.max(box.width / 320, 1.2), 0, 6.3); context.fill(); }
     const there = spots.filter(Boolean); if (!there.length) return;
     const highest = there.reduce((a, b) => a[1] < b[1] ? a : b), own = now.filter(one => one.person === person.name);
     context.font = "600 13px system-ui, sans-serif"; context.textAlign = "center";
-    const label = fit(context, [person.name, ...own.map(one => (one.status === 1 ? "? " : "") + one.words)].join(": "), box.width - 16), half = context.measureText(label).width / 2 + 6;
-    const middle = Math.min(Math.max(highest[0], half), box.width - half), y = Math.max(highest[1] - 18, 12);
+    const label = fit(context, [person.name, ...own.map(one => (one.status === 1 ? "? " : "") + one.words)].join(": "), Math.max(0.6 * box.width, 160)), half = context.measureText(label).width / 2 + 6;
+    const middle = Math.min(Math.max(highest[0], half), box.width - half), free = y => labels.every(one => Math.abs(one[0] - middle) >= one[1] + half || Math.abs(one[2] - y) >= 21);
+    let y = Math.max(highest[1] - 18, 12);
+    while (!free(y) && y < box.height) y += 21;
+    labels.push([middle, half, y]);
     context.fillStyle = palette.card; context.globalAlpha = 0.8; context.fillRect(middle - half, y - 10, 2 * half, 20); context.globalAlpha = 1;
     context.fillStyle = palette.ink; context.fillText(label, middle, y); context.textAlign = "left";
   });

@@ -55,16 +55,16 @@ function videoPlayer(address) {
   stage.classList.add("has-video"); video.hidden = false; byId("stage-note").textContent = "";
   video.src = address; video.playbackRate = video.defaultPlaybackRate = Number(byId("rate").value);
   const one = {
+    wanted: bounds.from,
     get time() { return video.currentTime + bounds.from; }, get playing() { return !video.paused && !video.ended; },
-    seek(time) { video.currentTime = Math.max(time - bounds.from, 0); },
+    seek(time) { one.wanted = time; video.currentTime = Math.max(time - bounds.from, 0); },
     play() { if (video.ended) video.currentTime = 0; video.play().catch(failed); },
     pause() { video.pause(); }, speed(value) { video.playbackRate = video.defaultPlaybackRate = value; },
   };
   function failed(error) {
-    if (player !== one || (error && error.name === "AbortError")) return;
-    const name = decodeURIComponent(address);
-    player = clockPlayer();
-    byId("stage-note").textContent = `The video ${name} cannot be played here: it is not beside this page, or this browser does not know its format.`
+    if (player !== one || (error && ["AbortError", "NotAllowedError"].includes(error.name))) return;
+    player = clockPlayer(); player.seek(one.wanted);
+    byId("stage-note").textContent = `The video ${data.mediaName} cannot be played here: it is not beside this page, or this browser does not know its format.`
       + (joints ? " Skeletons are drawn instead." : " The timeline works without it.");
     byId("overlay-choice").hidden = true; tick();
   }
@@ -78,7 +78,8 @@ function about() {
   if (!data.persons.length) notes.push("No person was found in this video, so nothing is recognised.");
   byId("warnings").replaceChildren(...notes.map(one => element("li", one)));
   byId("warnings").hidden = !notes.length;
-  byId("method").textContent = `${data.method}. ${data.calibrated ? `Probabilities are calibrated (temperature ${data.temperature.toFixed(2)}).` : "The numbers are scores that were not calibrated."}`;
+  byId("method").textContent = `${data.method}. ${data.calibrated ? `Probabilities are calibrated (temperature ${data.temperature.toFixed(2)}).` : "The numbers are scores that were not calibrated."}`
+    + (joints ? ` Skeletons: ${joints.count} joints, ${joints.fps} frames a second.` : "");
   byId("simulated").hidden = !data.simulated;
   const seek = byId("seek"); seek.min = 0; seek.max = data.duration; seek.step = 0.01;
 }
@@ -128,7 +129,7 @@ function choose(i, seek, spoken = true) {
 function fillPersons() {
   const choice = byId("person");
   choice.replaceChildren(...data.persons.map((person, p) => element("option", person.name, { value: p })));
-  byId("person-choice").hidden = data.persons.length < 2; setPerson(0);
+  byId("person-choice").hidden = data.persons.length < 2; byId("curves-head").hidden = !data.persons.length; setPerson(0);
 }
 function setPerson(p) {
   curvesOf = p; const person = data.persons[p], box = byId("actions");
@@ -181,7 +182,7 @@ function showRows() {
   byId("before").disabled = page === 0; byId("after").disabled = page >= pages - 1;
   byId("before").hidden = byId("after").hidden = pages < 2; markRow();
 }
-function markRow() { for (const row of byId("rows").rows) row.toggleAttribute("data-chosen", Number(row.dataset.i) === chosen); }
+function markRow() { for (const row of byId("rows").rows) if (Number(row.dataset.i) === chosen) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current"); }
 
 // ---- time
 let waiting = 0;

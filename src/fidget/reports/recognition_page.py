@@ -185,8 +185,9 @@ aria-label="segments of body groups and actions; the table below says the same">
 <canvas id="curves" role="img" aria-label="curves of the chosen actions over time"></canvas>
 <canvas id="quality" role="img" aria-label="pose quality of each person over time"></canvas>
 <div id="playhead" aria-hidden="true"></div></div>
-<div class="tools small"><strong>Curves</strong><label id="person-choice">of
-<select id="person"></select></label></div>
+<div class="tools small" id="curves-head"><strong>Curves</strong><label id="person-choice">of
+<select id="person"
+aria-label="person whose curves are drawn"></select></label></div>
 <div id="actions" role="group" aria-label="actions whose curves are drawn"></div></section>
 """
 
@@ -206,6 +207,6 @@ def _table() -> str:
 <span id="count" role="status"></span>
 <button type="button" id="before">page before</button>
 <button type="button" id="after">page after</button></div>
-<div class="scroll reading" tabindex="0" role="region" aria-labelledby="table-title">
+<div class="scroll reading" tabindex="0" role="region" aria-label="table of segments">
 <table><thead><tr>{head}</tr></thead><tbody id="rows"></tbody></table></div></section>
 """

@@ -109,7 +109,13 @@ const MEANT = ["sure", "unsure", "no answer"];
 // What is seen now, for people and for screen readers.
 function told(now) {
   if (!now.length) return "nothing recognised now";
-  return now.map(one => `${one.person}: ${one.words}${one.status === 2 ? "" : ", " + percent(one.probability)}`).join("; ");
+  const said = new Map();
+  for (const one of now) {
+    const text = one.words + (one.status === 2 ? "" : ", " + percent(one.probability));
+    if (!said.has(one.person)) said.set(one.person, new Set());
+    said.get(one.person).add(text);
+  }
+  return [...said].map(([person, texts]) => `${person}: ${[...texts].join("; ")}`).join(". ");
 }
 // The lanes of a person: groups, below each its actions, then what could not be told. `segments` has action, group and
 // rivals (the two best actions) as indices, -1 for none; each lane lists its segments in order.
