@@ -72,17 +72,19 @@ def with_perfect_labels(
     least_tiou: float = 0.1,
     perfect_order: bool = True,
 ) -> Detections:
-    """The upper bound of a detector's segments: each one is named by the annotated segments that it overlaps.
+    """What a detector's segments would be worth with perfect labels: they are named by what they overlap.
 
     Segments that the detector says several times, with several actions, are one segment here; those that
-    overlap nothing well enough keep their action. It is no result: it has looked at the annotations.
+    overlap nothing well enough are left out, since nothing is their right name. It is no result: it has
+    looked at the annotations.
 
     Args:
         detections: of a detector.
         instances: what is annotated in its recordings.
-        least_tiou: overlap from which a segment is named anew.
-        perfect_order: scores are the overlaps, so that the best segment of each instance comes first; False
-            keeps the detector's own, of each segment the surest.
+        least_tiou: overlap from which a segment is named.
+        perfect_order: the upper bound: each instance has one segment, that which overlaps it most and is no
+            other's, as sure as it overlaps. False: a segment is named by every instance that it overlaps, and
+            has the detector's own score, the surest if it is said several times.
     """
     by_name = by_video(instances)
     rows_of: dict[str, list[int]] = {}
@@ -99,17 +101,29 @@ def with_perfect_labels(
         own = by_name.get(name, [])
         wanted = np.array([(one.t_start_s, one.t_end_s) for one in own], np.float64).reshape(-1, 2)
         overlaps = _overlaps(spans, wanted)  # (K, I)
-        for place, (start, end) in enumerate(spans.tolist()):
-            named = np.flatnonzero(overlaps[place] >= least_tiou)
-            row = rows[first[place]]
-            said = float(detections.scores[row])
-            for instance in named.tolist():
-                score = float(overlaps[place, instance]) if perfect_order else said
-                columns.append((start, end, own[instance].label, score))
-            if not len(named):
-                columns.append((start, end, int(detections.actions[row]), 0.0 if perfect_order else said))
-            names += [name] * max(1, len(named))
+        places, numbers = np.nonzero(overlaps >= least_tiou)
+        if perfect_order:
+            places, numbers = _one_to_one(overlaps, places, numbers)
+        for place, number in zip(places.tolist(), numbers.tolist(), strict=True):
+            said = float(detections.scores[rows[first[place]]])
+            score = float(overlaps[place, number]) if perfect_order else said
+            columns.append((*spans[place].tolist(), own[number].label, score))
+        names += [name] * len(places)
     return _detections(detections.tree, names, columns, f"{PERFECT_LABELS} of {detections.method}")
+
+
+def _one_to_one(
+    overlaps: NDArray[np.float64], places: NDArray[np.int64], numbers: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pairs of segment and instance that remain if each may be in one only, greatest overlap first."""
+    taken, done, kept = set(), set(), []
+    for pair in np.argsort(-overlaps[places, numbers], kind="stable").tolist():
+        place, number = int(places[pair]), int(numbers[pair])
+        if place not in taken and number not in done:
+            taken.add(place)
+            done.add(number)
+            kept.append(pair)
+    return places[kept], numbers[kept]
 
 
 def _overlaps(spans: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:

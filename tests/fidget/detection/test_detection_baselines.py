@@ -31,15 +31,16 @@ def test_the_prior_knows_nothing_that_training_does_not_hold() -> None:
 
 
 def test_perfect_labels_name_segments_by_what_they_overlap() -> None:
-    instances = [Instance("a", 0, 4, 1), Instance("a", 0, 4, 0), Instance("a", 6, 8, 1)]
+    instances = [Instance("a", 0, 4, 1), Instance("a", 0, 3, 0), Instance("a", 6, 8, 1)]
     found = Detections(
-        TREE, ("a",) * 4, np.array([0.0, 0.0, 6.0, 9.0]), np.array([4.0, 4.0, 9.0, 9.5]),
-        np.array([0, 1, 0, 0]), np.array([0.9, 0.3, 0.5, 0.2]), "x",
+        TREE, ("a",) * 5, np.array([0.0, 0.0, 6.0, 9.0, 0.0]), np.array([4.0, 4.0, 9.0, 9.5, 2.0]),
+        np.array([0, 1, 0, 0, 0]), np.array([0.9, 0.3, 0.5, 0.2, 0.1]), "x",
     )  # fmt: skip
     bound = with_perfect_labels(found, instances)
     rows = sorted(zip(bound.t_start_s, bound.t_end_s, bound.actions, bound.scores.round(6), strict=True))
-    assert rows == [(0, 4, 0, 1.0), (0, 4, 1, 1.0), (6, 9, 1, round(2 / 3, 6)), (9, 9.5, 0, 0.0)]
+    third = round(2 / 3, 6)
+    assert rows == [(0, 2, 0, third), (0, 4, 1, 1.0), (6, 9, 1, third)]  # each instance once, none for 9-9.5
     own = with_perfect_labels(found, instances, perfect_order=False)
-    assert sorted(own.scores.tolist()) == [0.2, 0.5, 0.9, 0.9]
+    assert sorted(own.scores.tolist()) == [0.1, 0.1, 0.5, 0.9, 0.9]  # two segments, two instances each
     assert measure_detections(bound, instances, ["a"], (0.5,)).action.average() == 1.0
     assert "perfect labels" in bound.method
