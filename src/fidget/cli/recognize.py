@@ -193,10 +193,12 @@ def _live(args: argparse.Namespace, model: Model, rules: AnalysisRules) -> int:
     from pose_extract.settings import ExtractSettings
     from pose_extract.zoo import build_estimator, resolve
 
-    with LiveFrames(args.live, args.seconds) as frames:
-        settings = ExtractSettings(args.model, model.layout.name, max_persons=args.max_persons)
-        live = LiveRecogniser(model, build_estimator(resolve(settings)), rules, args.max_persons)
-        _note(f"{args.live}: {model.method}; {model.calibration}; Ctrl-C ends it")
+    stream = LiveFrames(args.live, args.seconds)
+    settings = ExtractSettings(args.model, model.layout.name, max_persons=args.max_persons)
+    live = LiveRecogniser(model, build_estimator(resolve(settings)), rules, args.max_persons)
+    live.warm_up()
+    _note(f"{args.live}: {model.method}; {model.calibration}; Ctrl-C ends it")
+    with stream as frames:
         try:
             for event in live.events(iter(frames)):
                 print(json.dumps(event.to_json()) if args.json else event.line(), flush=True)

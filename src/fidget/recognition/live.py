@@ -147,6 +147,16 @@ class LiveRecogniser:
         self._born = 0
         self.counts = LiveCounts()
 
+    def warm_up(self, frame_hw: tuple[int, int] = (360, 640)) -> None:
+        """Compute once with nothing, so that the first event does not wait for what is made only once."""
+        estimation = self._estimator.start_clip()
+        estimation.push([np.zeros((*frame_hw, 3), np.uint8)])
+        estimation.finish()
+        joints = len(self._model.layout.joints)
+        xy_px = np.tile(np.linspace(10, 90, joints, dtype=np.float32)[:, None], (1, _FEWEST_FRAMES, 1, 2))
+        poses = ClipArrays(xy_px, np.ones(xy_px.shape[:3], np.float32), frame_hw)
+        self._model.probabilities(1, lambda _: poses, self._rules.all_views)
+
     def events(self, frames: Iterator[Arrived]) -> Iterator[LiveEvent]:
         """What is said of the people in the frames, as soon as it is known."""
         estimation = self._estimator.start_clip()

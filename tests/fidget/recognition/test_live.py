@@ -87,6 +87,14 @@ def test_what_is_said_anew_is_an_event(lag) -> None:
     assert "nodding" in events[0].line() and "ms" in events[0].line()
 
 
+def test_warming_up_counts_for_nothing() -> None:
+    model = Told()
+    live = LiveRecogniser(model, KnownPeople(), RULES)
+    live.warm_up()
+    assert model.windows == [(1, 4, 17, 2)]
+    assert live.counts.frames == 0 and not live.counts.latencies_s
+
+
 def test_nobody_gives_no_event_and_no_latency() -> None:
     live = LiveRecogniser(Told(), KnownPeople(), RULES)
     assert list(live.events(_frames(2.0, white=False))) == []
