@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fidget_samples import clip_of
 from recognition_page_samples import hostile, poses, result, write
 
 from fidget.reports import recognition_data
 from fidget.reports.recognition_data import joints_data, media_address, video_data
+from fidget.reports.recognition_page import write_recognition_page
 
 
 def unpacked(text: str, kind: str) -> np.ndarray:
@@ -115,6 +117,16 @@ def test_joints_come_back_within_a_pixel() -> None:
         )
     with pytest.raises(ValueError, match=r"320 x 240, got 160 x 120; extract the poses"):
         joints_data(clip, replace(one, frame_width=320, frame_height=240))
+
+
+def test_a_single_frame_and_nobody(tmp_path: Path) -> None:
+    one = clip_of("still", frames=1, persons=0)
+    empty = result(persons=(), start_s=0.0, duration_s=0.04)
+    write_recognition_page(
+        [empty], tmp_path / "a.html", embed_video="none", private=True, poses=lambda _: one
+    )
+    data = video_data(empty, one, media=False, private=True)
+    assert data["joints"]["persons"] == [] and data["joints"]["step"] == pytest.approx(0.08)
 
 
 def test_long_videos_get_fewer_frames_and_curves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,8 @@ def test_pointer(tab: Tab, tmp_path: Path) -> None:
     tab.open(tmp_path / "page.html")
     x, y = tab.run(
         "(() => { const lane = lanes.find(one => one.kind === 'untold'); "
-        "const b = byId('lanes').getBoundingClientRect(); return [b.left + x(15.2), b.top + lane.top + 10 - byId('lanes').scrollTop]; })()"
+        "const b = byId('lanes').getBoundingClientRect(); "
+        "return [b.left + x(15.2), b.top + lane.top + 10 - byId('lanes').scrollTop]; })()"
     )
     button = {"button": "left", "buttons": 1, "clickCount": 1}
     tab.mouse("mousePressed", x, y, **button)
@@ -202,4 +203,5 @@ def test_light_and_dark_and_looks_apart(tab: Tab, tmp_path: Path) -> None:
         const want = p.getImageData(0, 0, 1, 1).data; let n = 0;
         for (let i = 0; i < raw.length; i += 4) if (Math.abs(raw[i] - want[0]) < 60 && raw[i + 3] > 128) n++; return n; })"""  # noqa: E501
     )
-    assert inked[0] > 1.8 * inked[1] > 3 * inked[2]
+    outline = 2 * (60 + 14)
+    assert inked[0] == 60 * 16 and 1.5 * outline < inked[1] < 0.5 * inked[0] and inked[2] < outline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -202,8 +201,8 @@ def _placed(xy_px: NDArray[np.float32], width: int, height: int) -> NDArray[np.u
 
 
 def _longest_usual_step(time_s: NDArray[np.float64]) -> float:
-    """Seconds between frames, as most are."""
-    return float(np.percentile(np.diff(time_s), 90)) if len(time_s) > 1 else math.inf
+    """Seconds between frames, as most are; 0 of a single frame."""
+    return float(np.percentile(np.diff(time_s), 90)) if len(time_s) > 1 else 0.0
 
 
 def _ms(time_s: NDArray[np.float64]) -> str:
