@@ -62,7 +62,9 @@ function hatch(context, left, top, wide, high, ink) {
   context.stroke(); context.restore();
 }
 function bar(context, left, wide, top, high, status, tint) {  // looks differ in fill, pattern and outline, not by colour alone
-  if (status === 0) { context.fillStyle = tint; context.fillRect(left, top, wide, high); return; }
+  if (status === 0) {  // a thin line before it parts it from its neighbour
+    context.fillStyle = palette.card; context.fillRect(left - 1, top, 1, high); context.fillStyle = tint; context.fillRect(left, top, wide, high); return;
+  }
   context.fillStyle = palette.card; context.fillRect(left, top, wide, high);
   if (wide < 7 && status === 1) { context.fillStyle = tint; for (const part of [0, 0.65]) context.fillRect(left, top + part * high, wide, 0.35 * high); return; }
   if (status === 1) hatch(context, left, top, wide, high, tint);
@@ -222,6 +224,7 @@ function drawStage() {
     const label = fit(context, [person.name, ...own.map(one => (one.status === 1 ? "? " : "") + one.words)].join(": "), Math.max(0.6 * box.width, 160)), half = context.measureText(label).width / 2 + 6;
     const middle = Math.min(Math.max(highest[0], half), box.width - half), free = y => labels.every(one => Math.abs(one[0] - middle) >= one[1] + half || Math.abs(one[2] - y) >= 21);
     let y = Math.max(highest[1] - 18, 12);
+    while (!free(y) && y >= 33) y -= 21;  // above the others where there is room, else below
     while (!free(y) && y < box.height) y += 21;
     labels.push([middle, half, y]);
     context.fillStyle = palette.card; context.globalAlpha = 0.8; context.fillRect(middle - half, y - 10, 2 * half, 20); context.globalAlpha = 1;
