@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fidget.detection.recipe import DetectionRecipe
 from fidget.detection.shapes import Shapes
-from fidget.training.initial_weights import initial_file, load_initial
+from fidget.training.initial_weights import PUBLISHED_WEIGHTS, initial_file, load_initial
 from fidget.training.run_directory import whole_checkpoint
 from poses.layout import get_layout
 from protocols.label_tree import LabelTree
@@ -86,6 +86,22 @@ def _read(checkpoint: Path | str) -> dict[str, Tensor]:
         raise ValueError(f"--checkpoint {checkpoint}: there is no such file")
     with whole_checkpoint(checkpoint):
         return read_checkpoint(checkpoint)
+
+
+def check_encoder(recipe: DetectionRecipe, checkpoint: Path | str | None) -> None:
+    """See that a frozen encoder of frames has weights that somebody trained.
+
+    Raises:
+        ValueError: it would be random; the message says which weights there are.
+    """
+    name = recipe.model.name
+    if FORMS[name] != "frames" or checkpoint is not None or recipe.model.options.get("encoder_trained"):
+        return
+    weights = ", ".join(PUBLISHED_WEIGHTS[adatad.ENCODERS[name]])
+    raise ValueError(
+        f"{name} trains adapters beside a frozen encoder, which would be random: give --checkpoint FILE, or "
+        f"one of {weights}; or train it as well with --set model.options.encoder_trained=true"
+    )
 
 
 def _over_frames(

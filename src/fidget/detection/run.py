@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fidget.detection.inputs import WindowInput, build_inputs, check_form
 from fidget.detection.network import (
+    check_encoder,
     check_model,
     make_detector,
     make_loss,
@@ -118,6 +119,7 @@ def open_detection_run(
     torch.manual_seed(recipe.train.seed)
     shapes = shapes_of(recipe, recordings)
     network, whose = make_detector(recipe, shapes, table.tree, checkpoint)
+    check_encoder(recipe, checkpoint)
     loss = make_loss(recipe, network, table.tree).to(fabric.device)
     used = _used(recipe, network, shapes, fabric, str(checkpoint or ""), whose)
     lock, place = None, RunDirectory(directory, parse_recipe)

@@ -34,6 +34,8 @@ SMALLER = {
         "model.options.arch=[1, 0, 2]",
     ),
     "frames": (
+        "model.options.encoder_trained=true",  # no weights are here to begin from
+       
         "input.points=16", "input.stride=1", "input.size=32", "input.short_side=32", "input.threads=1",
         "model.options.width=16", "model.options.arch=[1, 0, 1]", *ENCODER,
     ),

@@ -185,6 +185,13 @@ def test_adatad_trains_on_frames_and_is_loaded_again(tmp_path) -> None:
         "model.options.arch=[1, 0, 1]", "model.options.encoder_width=48", "model.options.encoder_heads=3",
     ])  # fmt: skip
     videos = open_videos(recipe, tmp_path / "videos", None, set(table.video_ids), lambda line: None)
+    frozen = recipe.model_copy(
+        update={"model": recipe.model.model_copy(
+            update={"options": {**recipe.model.options, "encoder_trained": False}}
+        )}
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="frozen encoder, which would be random: give --checkpoint FILE, or"):
+        train_detector(frozen, videos, table, tmp_path / "frozen", CPU, say=lambda line: None)
     summary = train_detector(recipe, videos, table, tmp_path / "run", CPU, say=lambda line: None)
     assert summary["test"]["detections"] > 0
     loaded = load_detector(tmp_path / "run", "cpu")
