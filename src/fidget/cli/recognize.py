@@ -145,17 +145,17 @@ def _sources(args: argparse.Namespace) -> tuple[list[tuple[str, Path]], list[str
 
 def _extract(args: argparse.Namespace, model: Model, cache: Path) -> None:
     """Poses of the videos, by the command that a user would give; what is there is kept."""
-    from fidget.recognition.analysis import layout_of
+    from fidget.recognition.analysis import extraction_layout
     from pose_extract.command import main as extract_poses
 
-    words = [*args.videos, "-o", str(cache), "--model", args.model, "--layout", layout_of(model)]
+    words = [*args.videos, "-o", str(cache), "--model", args.model, "--layout", extraction_layout(model)]
     words += ["--max-persons", str(args.max_persons), "--quiet"]
     status = extract_poses(words)
     if status == 130:
         raise KeyboardInterrupt
     if status == 2 or not cache.is_dir() or not any(cache.iterdir()):
         raise ValueError(
-            f"poses of layout {layout_of(model)!r}, which the model takes, could not be extracted "
+            f"poses of layout {extraction_layout(model)!r}, which the model takes, could not be extracted "
             f"(extract-poses {' '.join(words)})"
         )
 
@@ -188,13 +188,14 @@ def _live(args: argparse.Namespace, model: Model, rules: AnalysisRules) -> int:
         raise UsageError("--live takes a recogniser (fidget train): a detector looks at whole recordings")
     import json
 
+    from fidget.recognition.analysis import extraction_layout
     from fidget.recognition.live import LiveRecogniser
     from fidget.recognition.live_frames import LiveFrames
     from pose_extract.settings import ExtractSettings
     from pose_extract.zoo import build_estimator, resolve
 
     stream = LiveFrames(args.live, args.seconds)
-    settings = ExtractSettings(args.model, model.layout.name, max_persons=args.max_persons)
+    settings = ExtractSettings(args.model, extraction_layout(model), max_persons=args.max_persons)
     live = LiveRecogniser(model, build_estimator(resolve(settings)), rules, args.max_persons)
     live.warm_up()
     _note(f"{args.live}: {model.method}; {model.calibration}; Ctrl-C ends it")

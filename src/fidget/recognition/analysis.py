@@ -101,6 +101,11 @@ def layout_of(model: Model) -> str:
     return model.layout.name if isinstance(model, Recogniser) else str(model.detector.shapes.layout)
 
 
+def extraction_layout(model: Model) -> str:
+    """Name of the joints that are extracted for a model: the whole set where it takes a part of one."""
+    return layout_of(model).partition("/")[0]
+
+
 def analysed(
     model: Model,
     poses: PersonRecordings,

@@ -99,6 +99,7 @@ def recognise_clip(
     """
     files = VideoFiles.of(output.directory, clip_id)
     made_with = _made_with(model, poses, clip_id, rules, output)
+    made_with["picture"] = source is not None
     before = _stored(files, made_with, output)
     if before is not None:
         return before, files, True

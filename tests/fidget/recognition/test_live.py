@@ -87,6 +87,16 @@ def test_what_is_said_anew_is_an_event(lag) -> None:
     assert "nodding" in events[0].line() and "ms" in events[0].line()
 
 
+def test_a_part_of_the_joints_is_taken_of_the_whole_set() -> None:
+    from poses.layout import subset
+
+    model = Told()
+    model.layout = subset(LAYOUT, "legs")
+    live = LiveRecogniser(model, KnownPeople(), RULES)
+    assert len(list(live.events(_frames(2.0)))) == 2
+    assert all(shape[2] == len(model.layout.joints) < 17 for shape in model.windows)
+
+
 def test_warming_up_counts_for_nothing() -> None:
     model = Told()
     live = LiveRecogniser(model, KnownPeople(), RULES)
