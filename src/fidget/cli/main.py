@@ -32,6 +32,7 @@ COMMANDS = {
     "submit": "a file for a challenge server, written from scores or checked",
     "benchmark": "published protocols: run them, print their tables, audit and simulate data",
     "detect": "actions found in time: detectors trained, run, measured and diagnosed",
+    "recognize": "own videos to micro-actions over time: JSON, CSV, ELAN, BORIS, overlay, HTML",
     "emotion": "emotion from faces and micro-actions, and what goes with what",
     "weights": "list, fetch and find the models' weight files",
     "doctor": "what this machine has and what works",
