@@ -17,14 +17,18 @@ examples:
   fidget recognize videos -o found --run runs/stgcnpp --private
   fidget recognize --poses poses --run runs/skeleton_detector -o found --threshold 0.3
   fidget recognize --live 0 --run runs/stgcnpp
+  fidget recognize demo/videos --run demo
 
-RUN is a run of fidget train over poses, or of fidget detect train over poses. For every video OUT gets
-NAME.json (all of it), NAME.csv, NAME.eaf (ELAN), NAME-boris.csv and NAME-boris-import.csv (BORIS),
-NAME-overlay.mp4 and NAME.html. Poses are extracted into OUT/poses unless --poses names a cache; the same
-command again does only what is missing. --private writes skeletons on a plain background instead of pictures
-of people. Nothing is sent anywhere. Exit status: 0 all is well, 1 some inputs failed (each is named, the rest
-is done), 2 wrong usage.
+RUN is a run of fidget train over poses, or of fidget detect train over poses; demo is a small one that comes
+with the project, trained on simulated data, for trying things: what it says of people means nothing.
+For every video OUT gets NAME.json (all of it), NAME.csv, NAME.eaf (ELAN), NAME-boris.csv and
+NAME-boris-import.csv (BORIS), NAME-overlay.mp4 and NAME.html. Poses are extracted into OUT/poses unless
+--poses names a cache; the same command again does only what is missing. --private writes skeletons on a plain
+background instead of pictures of people. Nothing is sent anywhere. Exit status: 0 all is well, 1 some inputs
+failed (each is named, the rest is done), 2 wrong usage.
 """
+
+DEMO = "demo"  # the name of the run that comes with the project
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add = parser.add_argument
     add("videos", nargs="*", metavar="VIDEO", help="files, directories, globs, lists (.txt)")
-    add("--run", type=Path, required=True, metavar="RUN", dest="trained", help="a trained model")
+    add("--run", type=Path, required=True, metavar="RUN", dest="trained", help="a trained model; demo: ours")
     add("-o", "--output", type=Path, default=Path("recognized"), metavar="OUT", help="default: recognized")
     add("--poses", type=Path, metavar="DIR", help="a pose cache of the videos; without VIDEO, all its clips")
     add("--threshold", type=float, default=0.5, metavar="P", help="least probability said (default: 0.5)")
@@ -78,10 +82,21 @@ def run(args: argparse.Namespace) -> int:
 
     from fidget.recognition.analysis import load_model
 
-    model = load_model(args.trained, args.device)
+    model = load_model(_run_directory(args), args.device)
     if args.live is not None:
         return _live(args, model, rules)
     return _files(args, model, rules)
+
+
+def _run_directory(args: argparse.Namespace) -> Path:
+    """The run that was named, or the one that comes with the project, unpacked into OUT."""
+    trained: Path = args.trained
+    if str(trained) != DEMO or (trained / "recipe.toml").is_file():
+        return trained
+    from fidget.recognition.demo_recogniser import FILE, unpack_run
+
+    _note("demo recogniser: trained on simulated data; what it says of people means nothing")
+    return unpack_run(FILE, args.output / "demo-recogniser")
 
 
 def _rules(args: argparse.Namespace) -> AnalysisRules:
@@ -145,12 +160,15 @@ def _sources(args: argparse.Namespace) -> tuple[list[tuple[str, Path]], list[str
 
 def _extract(args: argparse.Namespace, model: Model, cache: Path) -> None:
     """Poses of the videos, by the command that a user would give; what is there is kept."""
+    from contextlib import redirect_stdout
+
     from fidget.recognition.analysis import extraction_layout
     from pose_extract.command import main as extract_poses
 
     words = [*args.videos, "-o", str(cache), "--model", args.model, "--layout", extraction_layout(model)]
     words += ["--max-persons", str(args.max_persons), "--quiet"]
-    status = extract_poses(words)
+    with redirect_stdout(sys.stderr):  # what is printed is the result, perhaps for a program
+        status = extract_poses(words)
     if status == 130:
         raise KeyboardInterrupt
     if status == 2 or not cache.is_dir() or not any(cache.iterdir()):

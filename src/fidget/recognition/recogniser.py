@@ -160,7 +160,9 @@ def _calibration(directory: RunDirectory, tree: LabelTree) -> tuple[float, str, 
 
 
 def _is_simulated(run: Path, tree: LabelTree) -> bool:
-    """What the run's own records say; a recogniser's run does not keep a flag of its data."""
+    """What the run's own records say: a flag, or the word in the names of its labels, data or command."""
+    if stored_json(run / "summary.json").get("simulated") is True:
+        return True
     told = [tree.name, *(str(value) for value in stored_json(run / "inputs.json").values())]
     told += [str(line) for line in stored_json(run / "summary.json").get("data", [])]
     told.append(str(stored_json(run / "environment.json").get("command", "")))
