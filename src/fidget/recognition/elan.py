@@ -44,6 +44,29 @@ def write_eaf(path: Path, result: VideoResult, media: Path | None, media_start_s
             "xsi:noNamespaceSchemaLocation": _SCHEMA,
         },
     )
+    _add_header(root, result, media, path)
+    order = ET.SubElement(root, "TIME_ORDER")
+    tiers = [
+        (name, participant, placed)
+        for person in result.persons
+        for name, participant, placed in _tiers(person, result, media_start_s)
+    ]
+    for number, time_ms in enumerate(slots := _slots(tiers), 1):
+        ET.SubElement(order, "TIME_SLOT", {"TIME_SLOT_ID": f"ts{number}", "TIME_VALUE": str(time_ms)})
+    slot_of = {time_ms: f"ts{number}" for number, time_ms in enumerate(slots, 1)}
+    _add_tiers(root, tiers, slot_of)
+    ET.SubElement(
+        root,
+        "LINGUISTIC_TYPE",
+        {"GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": TYPE, "TIME_ALIGNABLE": "true"},
+    )
+    ET.indent(root)
+    with replacing(path) as part:
+        ET.ElementTree(root).write(part, encoding="UTF-8", xml_declaration=True)
+
+
+def _add_header(root: ET.Element, result: VideoResult, media: Path | None, path: Path) -> None:
+    """Unit, medium, and what the annotations come from."""
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     if media is not None:
         ET.SubElement(
@@ -57,17 +80,15 @@ def write_eaf(path: Path, result: VideoResult, media: Path | None, media_start_s
         )
     for name, value in (("method", result.method), ("simulated", str(result.simulated).lower())):
         ET.SubElement(header, "PROPERTY", {"NAME": name}).text = _plain(value)
-    order = ET.SubElement(root, "TIME_ORDER")
-    tiers = [
-        (name, participant, placed)
-        for person in result.persons
-        for name, participant, placed in _tiers(person, result, media_start_s)
-    ]
-    for number, (time_ms) in enumerate(slots := _slots(tiers), 1):
-        ET.SubElement(order, "TIME_SLOT", {"TIME_SLOT_ID": f"ts{number}", "TIME_VALUE": str(time_ms)})
-    slot_of = {time_ms: f"ts{number}" for number, time_ms in enumerate(slots, 1)}
-    annotation = 0
+
+
+def _add_tiers(root: ET.Element, tiers: Sequence[tuple[str, str, _Placed]], slot_of: dict[int, str]) -> None:
+    """The tiers with their annotations, numbered through."""
+    annotation, used = 0, set[str]()
     for name, participant, placed in tiers:
+        while name in used:  # groups whose names end in the number of a further tier
+            name += "'"
+        used.add(name)
         tier = ET.SubElement(
             root, "TIER", {"LINGUISTIC_TYPE_REF": TYPE, "PARTICIPANT": participant, "TIER_ID": name}
         )
@@ -80,14 +101,6 @@ def write_eaf(path: Path, result: VideoResult, media: Path | None, media_start_s
             }
             outer = ET.SubElement(tier, "ANNOTATION")
             ET.SubElement(ET.SubElement(outer, "ALIGNABLE_ANNOTATION", ids), "ANNOTATION_VALUE").text = words
-    ET.SubElement(
-        root,
-        "LINGUISTIC_TYPE",
-        {"GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": TYPE, "TIME_ALIGNABLE": "true"},
-    )
-    ET.indent(root)
-    with replacing(path) as part:
-        ET.ElementTree(root).write(part, encoding="UTF-8", xml_declaration=True)
 
 
 def _tiers(person: Person, result: VideoResult, start_s: float) -> list[tuple[str, str, _Placed]]:

@@ -100,9 +100,7 @@ def recognise_all(
         ValueError: the cache lacks joints that the model takes; names both layouts.
         OSError: the output cannot be written.
     """
-    poses = PersonRecordings(cache, layout_of(model))
-    if poses.dimensions != 2:
-        raise ValueError(f"{cache} holds poses in space: fidget recognize takes poses of videos, in pixels")
+    poses = _planar(cache, layout_of(model))
     targets, problems = targets_in(poses.clips.cache, sources, advice)
     result = JobResult(failed=problems)
     for number, target in enumerate(targets, 1):
@@ -128,6 +126,14 @@ def recognise_all(
         for warning in found.warnings:
             say(f"  note: {warning}")
     return result
+
+
+def _planar(cache: Path, layout: str) -> PersonRecordings:
+    """The recordings of a cache in pixels."""
+    poses = PersonRecordings(cache, layout)
+    if poses.dimensions != 2:
+        raise ValueError(f"{cache} holds poses in space: fidget recognize takes poses of videos, in pixels")
+    return poses
 
 
 def summary_of(result: VideoResult) -> str:

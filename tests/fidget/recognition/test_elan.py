@@ -84,6 +84,12 @@ def test_segments_that_overlap_get_a_tier_more(tmp_path) -> None:
     assert list(tiers) == ["person 3 head", "person 3 head 2"]
 
 
+def test_no_two_tiers_have_one_name(tmp_path) -> None:
+    segments = (segment(1, 4), segment(2, 3), segment(1, 2, "waving", group="head 2"))
+    write_eaf(tmp_path / "talk.eaf", result_of(person(3, *segments), groups=("head", "head 2")), None)
+    assert list(read_eaf(tmp_path / "talk.eaf")) == ["person 3 head", "person 3 head 2", "person 3 head 2'"]
+
+
 def test_times_are_those_of_the_medium(tmp_path) -> None:
     media = tmp_path / "a b?" / "vidéo.mp4"
     write_eaf(tmp_path / "talk.eaf", result_of(person(3, segment(1, 2))), media, media_start_s=1.0)
