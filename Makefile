@@ -6,7 +6,7 @@ POSES ?= $(if $(VIDEOS),poses,demo/poses)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: poses test test-long test-gpu lint bench clean
+.PHONY: poses demo test test-long test-gpu lint bench clean
 .DEFAULT_GOAL := poses
 
 $(BIN)/python:
@@ -15,6 +15,10 @@ $(BIN)/python:
 
 $(VENV)/.extract: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -q -c constraints.txt -e '.[$(EXTRA)]'
+	@touch $@
+
+$(VENV)/.train: pyproject.toml constraints.txt $(VENV)/.extract
+	$(PIP) install -q -c constraints.txt -e '.[$(EXTRA),train]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.extract
@@ -34,6 +38,15 @@ endif
 	  $(BIN)/fidget poses inspect "$(POSES)"; \
 	  echo "The poses lie in $(POSES). See them: $(BIN)/fidget poses preview $(POSES)"; \
 	fi; exit $$status
+
+# From videos to the page of what was seen in them, with a small recogniser trained on simulated clips.
+demo: $(VENV)/.train
+	@$(BIN)/fidget weights fetch blazepose blazepose_wholebody demo
+ifndef VIDEOS
+	@$(BIN)/python -m fidget.demo_clips demo/videos
+endif
+	$(BIN)/fidget recognize "$(or $(VIDEOS),demo/videos)" --run demo -o demo/recognized
+	@echo "Open demo/recognized/*.html in a browser. The recogniser knows simulated people only."
 
 test: $(VENV)/.test lint
 	@$(BIN)/fidget weights fetch blazepose blazepose_wholebody demo
