@@ -85,7 +85,7 @@ def test_crop_of_box_pads_and_reaches_the_aspect():
 
 
 @given(crops, sizes)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_apply_keeps_dtype_shape_and_nan(crop, out_hw):
     xy = np.full((2, 3, 2), np.nan, np.float32)
     xy[0] = 1
@@ -137,7 +137,7 @@ def test_a_flat_matrix_has_no_inverse():
     st.tuples(st.floats(4, 300), st.floats(4, 190)),  # at most four times the output
     st.floats(-4, 4),
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_warper_draws_what_warp_draws(center, size, angle):
     y, x, channel = np.mgrid[:80, :100, :3]
     frame = (127 + 60 * np.sin(x / 5 + channel) + 60 * np.cos(y / 4)).astype(np.uint8)

@@ -52,7 +52,7 @@ def test_arrays_of_every_protocol(tmp_path, protocol, dtype):
         assert np.array_equal(loaded, made)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     array=hnp.arrays(
         st.sampled_from([np.float16, np.float32, np.int64]),
@@ -246,7 +246,7 @@ def test_every_truncation_is_an_error(tmp_path, protocol):
             _load(tmp_path, content[:length])
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_pickles_never_run_anything(tmp_path, data):
     content = bytearray(
@@ -275,7 +275,7 @@ def test_mutated_pickles_never_run_anything(tmp_path, data):
     assert isinstance(loaded, plain)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=200))
 def test_random_bytes(tmp_path, content):
     try:
