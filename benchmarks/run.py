@@ -62,6 +62,7 @@ def _plan(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
         ("rendering", []),
         ("soft_nms", []),
         ("detection_map", []),
+        ("detection_inference", []),
         ("models", []),
         ("rgb_models", ["--measure"]),
     ]
