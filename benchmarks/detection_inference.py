@@ -5,10 +5,9 @@
 The cache is simulated: untrimmed recordings one behind the other, 18,000 frames of 133 joints at 30 frames a
 second in one row. Measured is what `fidget detect run` does once Python has its modules: open the run and the
 cache, windows, network, candidates, suppression over the recording, three result files; and in a row of its
-own the whole command in a new process. The target is met in processor time, which neighbours on a busy
-machine change little: with one thread and nobody else it is the time on the clock. Without --run the network
-of the shipped recipe has fresh weights, of which every point gives candidates: suppression has more to do
-than after training.
+own the whole command in a new process. The target is of the time on the clock, with two threads on two cores
+that nobody else uses. Without --run the network of the shipped recipe has fresh weights, of which every point
+gives candidates: suppression has more to do than after training.
 """
 
 from __future__ import annotations
