@@ -217,7 +217,8 @@ def test_several_processes_keep_the_budget_and_one_is_killed(tmp_path: Path) -> 
     assert room in (9, 10)
     wrote = [store.put(f"{number}.frames", bytes(20_000)) for number in range(30)]
     assert wrote == [True] * room + [False] * (30 - room)
-    assert store.used() == _bytes(tmp_path) == 20_000 * room + left
+    assert store.used() == 20_000 * room
+    assert _bytes(tmp_path) == store.used() + left <= budget
 
 
 def test_leftovers_of_killed_writers_count_and_leave_in_the_end(tmp_path: Path) -> None:
