@@ -3,8 +3,8 @@
 Run: python -m benchmarks.rgb_models [-o docs/rgb-models.md]      the page, from counts and the CSV
      python -m benchmarks.rgb_models --measure [--rounds 2]       results/rgb_training_steps.csv as well
 
-Parameters and operations are counted on torch's meta device. A step is forward, loss, backward and SGD on one
-clip of the published size, on one thread; variants of a network take turns, and medians of CPU time count.
+Parameters and operations are counted on torch's meta device. A step is forward, loss, backward and SGD on two
+clips of the published size, on one thread; variants of a network take turns, and medians of CPU time count.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from rgb_models.zoo import create_model, list_models, preprocessing, published_n
 
 PAGE = Path(__file__).parents[1] / "docs" / "rgb-models.md"
 CLASSES = 400  # Kinetics, for which the published counts are
+CLIPS = 2  # of a step; GC-TSM normalises over clips, so that one is too few
 _MEASURED = ["[!v]*", "videomae_small", "videomae_base"]  # the large ones are for GPUs
 
 
@@ -181,7 +182,7 @@ def page(steps: Path = RESULTS / "rgb_training_steps.csv") -> str:
         lines.append(_row(cells))
     parts = [
         _INTRODUCTION.format(classes=CLASSES), "\n".join(lines), "",
-        "A step trains on one clip, on one thread of a processor with AVX-512 and bf16 and with other work",
+        "A step trains on two clips, on one thread of a processor with AVX-512 and bf16 and with other work",
         "beside it: the ratio of the two columns counts.", "",
         "## As published", "",
         "The same counts for the size and the classes that a publication states its own for. MMAction2's",
@@ -249,11 +250,11 @@ def read_steps(path: Path) -> dict[tuple[str, str], float]:
 
 
 def training_steps(name: str) -> dict[str, Callable[[], None]]:
-    """A step of one clip in float32, in bf16, and in bf16 with the channels last in memory."""
+    """A step of two clips in float32, and in bf16 with the channels last in memory."""
     steps = {}
-    for kind in ("fp32", "bf16", "bf16 channels-last"):
+    for kind in ("fp32", "bf16 channels-last"):
         model = create_model(name, num_classes=52).train()
-        x = torch.rand(input_shape(name)) - 0.5
+        x = torch.rand(CLIPS, *input_shape(name)[1:]) - 0.5
         if "channels-last" in kind:
             _channels_last(model)
             x = x.contiguous(memory_format=torch.channels_last_3d)
