@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from fidget.training import recipe_files
 from fidget.training.recipe import parse_as
 from fidget.training.recipe_inputs import AugmentTable, FrameAugmentTable, with_fields_of
 from fidget.training.recipe_tables import ModelTable, Table, TrainTable
@@ -187,9 +187,7 @@ def recipe_hash(recipe: DetectionRecipe) -> str:
 
 def shipped_recipes() -> dict[str, str]:
     """Names of the detection recipes that come with Fidget, and their text."""
-    folder = resources.files("fidget.detection") / "recipes"
-    files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    return {name.removesuffix(".toml"): (folder / name).read_text(encoding="utf-8") for name in files}
+    return recipe_files.shipped_recipes("fidget.detection")
 
 
 def load_recipe(name_or_file: str, overrides: Sequence[str] = ()) -> DetectionRecipe:

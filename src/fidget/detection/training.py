@@ -18,8 +18,9 @@ from fidget.detection.run import DetectionRun, open_detection_run
 from fidget.training.ema import holding
 from fidget.training.loader import Prefetcher
 from fidget.training.progress import Progress, clock
+from fidget.training.resuming import resume
 from fidget.training.run import Machines, launch
-from fidget.training.run_directory import Row, load_tensors, read_rows, save_tensors, write_rows
+from fidget.training.run_directory import Row, read_rows, save_tensors, write_rows
 from fidget.training.schedule import base_learning_rate, learning_rate_factor
 from protocols.detection_table import DetectionTable
 
@@ -59,7 +60,7 @@ def train_detector(
     progress = Progress(say, live) if fabric.global_rank == 0 else Progress(_silent)
     run = open_detection_run(recipe, recordings, table, directory, fabric, checkpoint, progress)
     try:
-        first_epoch, history = _resume(run)
+        first_epoch, history = resume(run, {"loss": run.loss})
         for epoch in range(first_epoch, recipe.train.epochs):
             timing: dict[str, float] = {"epoch": epoch + 1}
             row = train_epoch(run, epoch, timing) | validate(run, epoch, timing)
@@ -80,25 +81,6 @@ def train_detector(
 
 def _silent(_: str) -> None:
     pass
-
-
-def _resume(run: DetectionRun) -> tuple[int, list[Row]]:
-    """The first epoch to train, and the rows of those before it."""
-    run.fabric.barrier()
-    if not run.directory.last.exists():
-        return 0, []
-    stored = load_tensors(run.directory.last)
-    run.network.load_state_dict(stored["model"])
-    run.loss.load_state_dict(stored["loss"])
-    run.optimizer.load_state_dict(stored["optimizer"])
-    run.fabric.strategy.precision.load_state_dict(stored.get("precision", {}))
-    if run.average is not None:
-        run.average.load_state_dict(stored["average"])
-    if run.fabric.global_rank == 0:
-        write_rows(run.directory.path / "metrics.csv", stored["history"])
-    if stored["epoch"] + 1 < run.recipe.train.epochs:
-        run.progress.say(f"resumed after epoch {stored['epoch'] + 1}")
-    return stored["epoch"] + 1, stored["history"]
 
 
 def train_epoch(run: DetectionRun, epoch: int, timing: dict[str, float]) -> Row:

@@ -20,11 +20,11 @@ from fidget.training.losses import mean_of_heads, mixed_loss
 from fidget.training.measuring import measure, validate
 from fidget.training.progress import Progress, clock
 from fidget.training.recipe import Recipe, recipe_hash
+from fidget.training.resuming import resume
 from fidget.training.run import Machines, Run, launch, open_run
 from fidget.training.run_directory import (
     Row,
     RunDirectory,
-    load_tensors,
     read_rows,
     save_tensors,
     write_rows,
@@ -65,7 +65,7 @@ def train(
     fabric = launch(recipe, machines or Machines())
     progress = Progress(say, live) if fabric.global_rank == 0 else Progress(_silent)
     run = open_run(recipe, clips, protocol, RunDirectory(directory), fabric, checkpoint, progress)
-    first_epoch, history = _resume(run)
+    first_epoch, history = resume(run)
     try:
         for epoch in range(first_epoch, recipe.train.epochs):
             timing: dict[str, float] = {"epoch": epoch + 1}
@@ -88,24 +88,6 @@ def train(
 
 def _silent(_: str) -> None:
     pass
-
-
-def _resume(run: Run) -> tuple[int, list[Row]]:
-    """The first epoch to train, and the rows of those before it."""
-    run.fabric.barrier()
-    if not run.directory.last.exists():
-        return 0, []
-    stored = load_tensors(run.directory.last)
-    run.network.load_state_dict(stored["model"])
-    run.optimizer.load_state_dict(stored["optimizer"])
-    run.fabric.strategy.precision.load_state_dict(stored.get("precision", {}))
-    if run.average is not None:
-        run.average.load_state_dict(stored["average"])
-    if run.fabric.global_rank == 0:
-        write_rows(run.directory.path / "metrics.csv", stored["history"])
-    if stored["epoch"] + 1 < run.recipe.train.epochs:
-        run.progress.say(f"resumed after epoch {stored['epoch'] + 1}")
-    return stored["epoch"] + 1, stored["history"]
 
 
 def train_epoch(run: Run, epoch: int, timing: dict[str, float]) -> Row:
