@@ -15,6 +15,7 @@ from fidget.frames.frame_clip import FrameClip, FramesRgb
 from fidget.frames.index_file import Progress, index_videos
 from fidget.frames.person_crop import PersonCrop
 from fidget.frames.sampled_decoding import read_frames
+from fidget.frames.simulated_videos import any_simulated
 from fidget.frames.upright_rgb import scaled_hw
 from fidget.frames.video_entry import VideoEntry
 from pose_extract.sources import find_videos
@@ -49,6 +50,7 @@ class VideoClips:
         remarks: clip id of a usable one -> what was wrong with its video, in one line.
         without_person: clips in which a person was looked for and not found; all of them is read then.
         checksums: clip id -> a text that is equal for videos equal to the byte; None for failed ones.
+        simulated: whether the simulator says that it made one of the videos.
         cache_hash: 16 hexadecimal digits; changes with any video's content and with what is read of it.
 
     Raises:
@@ -79,6 +81,7 @@ class VideoClips:
         wanted = None if clip_ids is None else frozenset(clip_ids)
         paths = {s.clip_id: s.path for s in found.sources if wanted is None or s.clip_id in wanted}
         known = None if poses is None else _KnownTimes(poses, paths)
+        self.simulated = any_simulated(path.absolute() for path in paths.values())
         entries = index_videos(list(paths.values()), index_file, known, workers, progress)
         self._entries = {clip_id: entries[path] for clip_id, path in paths.items()}
         self.status = {clip_id: "failed" if e.error else "ok" for clip_id, e in self._entries.items()}
@@ -119,6 +122,14 @@ class VideoClips:
             KeyError: there is no such video.
         """
         return self._entries[clip_id].time_us / 1e6
+
+    def entry(self, clip_id: str) -> VideoEntry:
+        """What was found of a video, which may be that it cannot be read.
+
+        Raises:
+            KeyError: there is no such video.
+        """
+        return self._entries[clip_id]
 
     def path(self, clip_id: str) -> Path:
         """Where a video lies.

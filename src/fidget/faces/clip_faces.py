@@ -1,0 +1,78 @@
+"""Faces of the clips of a pose cache, from the videos that it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fidget.faces.face_joining import TrackSettings
+from fidget.faces.face_search import load_face_detector, track_faces
+from fidget.faces.face_tracks import FaceTrack
+from fidget.faces.head_region import head_joints
+from fidget.frames.video_clips import VideoClips
+from pose_extract.sources import VIDEO_SUFFIXES
+from poses.cache_reader import PoseCache
+
+
+class ClipFaces:
+    """Tracks faces clip by clip, when they are asked for. Not for several threads at once.
+
+    Args:
+        poses: where the heads are.
+        videos: of the same clips.
+        settings: how faces are looked for.
+
+    Raises:
+        MissingWeightError: the face detector is not on this machine; says which command fetches it.
+        ValueError: the cache's layout has no joint of the head.
+    """
+
+    def __init__(self, poses: PoseCache, videos: VideoClips, settings: TrackSettings | None = None) -> None:
+        try:
+            head_joints(poses.layout)
+        except ValueError as error:
+            raise ValueError(f"{poses.directory}: {error}") from error
+        self._poses, self._videos = poses, videos
+        self._settings = settings or TrackSettings()
+        self._detector = load_face_detector()
+        self._stamps = poses.stamps()
+
+    def tracks(self, clip_id: str) -> tuple[FaceTrack, ...]:
+        """The face of every person of a clip, in the order of the pose cache; empty where there is nobody.
+
+        Raises:
+            KeyError: the cache has no such clip.
+            ValueError: its video is missing, does not decode, or is another than the poses are from.
+        """
+        clip = self._poses.read(clip_id)
+        if clip_id not in self._videos.status:
+            raise ValueError(
+                f"clip {clip_id!r}: no video of it in {self._videos.where}; clips are named by the path "
+                "below the directory that extract-poses was given, without suffix: give that directory"
+            )
+        entry = self._videos.entry(clip_id)
+        stamp, _ = self._stamps[clip_id]
+        # Imported poses name the file of poses that they come from, simulated ones none.
+        extracted = Path(stamp.path).suffix.lower() in VIDEO_SUFFIXES and stamp.bytes > 0
+        if extracted and not entry.error and stamp.bytes != entry.bytes:
+            raise ValueError(
+                f"clip {clip_id!r}: {str(entry.path)!r} is another file than its poses are from: expected "
+                f"{stamp.bytes:,} bytes, got {entry.bytes:,}; give the videos that were extracted, or "
+                "extract these"
+            )
+        return track_faces(clip, entry, self._detector, self._settings)
+
+    def one(self, clip_id: str) -> FaceTrack:
+        """The face of a clip's only person.
+
+        Raises:
+            KeyError: the cache has no such clip.
+            ValueError: as `tracks`; or nobody is there, or several people, of whom none is guessed, or no
+                frame has a face.
+        """
+        tracks = self.tracks(clip_id)
+        if len(tracks) != 1:
+            who = f"{len(tracks)} people, of whom none is guessed" if tracks else "nobody"
+            raise ValueError(f"clip {clip_id!r}: expected one person, its poses have {who}")
+        if not len(tracks[0].face_frames):
+            raise ValueError(f"{tracks[0].told()}: there is no face to use")
+        return tracks[0]
