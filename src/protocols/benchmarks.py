@@ -138,7 +138,8 @@ def leave_one_domain_out(
             rows = np.array([row for row in table.rows(split) if table.domains[row] not in ("", target)], int)
             if len(rows):
                 splits[split] = table.split(rows)
-        protocol = Protocol(f"{table.name}/{name}", table.tree, splits, f"every domain but {target}")
+        note = f"every domain but {target}"
+        protocol = Protocol(f"{table.name}/{name}", table.tree, splits, note, table.simulated)
         tasks.append(
             Task(
                 "mma82/leave-one-domain-out", f"others to {target}", protocol, _measured(table, target), name,
@@ -158,6 +159,7 @@ def ma52_official(table: ClipTable) -> tuple[Task, ...]:
         table.tree,
         {"train": _labelled(table, table.rows("train"), "train")},
         "the official training split; val is measured, since the labels of test are kept back",
+        table.simulated,
     )
     return (Task("ma52", "val", train, _labelled(table, table.rows("val"), "val")),)
 
@@ -196,7 +198,9 @@ def cross_camera(
     def source(cameras: Sequence[int]) -> Protocol:
         words = "cameras 1 and 2" if len(cameras) > 1 else names[cameras[0]]
         note = f"all performers before {words}; nothing validates"
-        return Protocol(f"{table.name}/{words}", table.tree, {"train": chosen(cameras)}, note)
+        return Protocol(
+            f"{table.name}/{words}", table.tree, {"train": chosen(cameras)}, note, table.simulated
+        )
 
     benchmark = "nw_ucla/cross-camera"
     both = Task(

@@ -109,4 +109,4 @@ class ClipTable:
         """
         found = {split: self.rows(split, domain) for split in SPLITS}
         splits = {split: self.split(rows) for split, rows in found.items() if len(rows)}
-        return Protocol(name, self.tree, splits, note or self.note)
+        return Protocol(name, self.tree, splits, note or self.note, self.simulated)

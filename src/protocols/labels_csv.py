@@ -17,6 +17,7 @@ SPLITS = ("train", "val", "test")
 _COLUMNS = ("clip_id", "label", "split")
 _PROBLEMS_SHOWN = 8
 _MOST_CLASSES = 100_000
+_TRUE = ("true", "1", "yes")
 
 
 @dataclass
@@ -29,6 +30,7 @@ class _Table:
     names: dict[int, str] = field(default_factory=dict)
     groups: dict[int, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    simulated: bool = False
 
 
 def read_labels_csv(
@@ -40,8 +42,8 @@ def read_labels_csv(
     """The protocol a labels CSV describes, checked line by line.
 
     Columns are found by name: `clip_id`; `label`, a class index from 0; `split`, one of train, val, test; and
-    `class_name` where the classes have names, `group_name` where they belong to body groups. Classes without
-    a name are called `class 0`, `class 1` ...; groups are numbered as their first classes are.
+    `class_name` where the classes have names, `group_name` where they belong to body groups, `simulated` (true) where a program made a
+    clip. Classes without a name are called `class 0`, `class 1` ...; groups are numbered as their first classes are.
 
     Args:
         path: the file, UTF-8.
@@ -83,7 +85,7 @@ def read_labels_csv(
     }
     actions_found = _actions(path, table)
     tree = LabelTree(name, actions_found, *_groups(path, table, actions_found))
-    return Protocol(name, tree, splits, f"as listed in {path.name}")
+    return Protocol(name, tree, splits, f"as listed in {path.name}", table.simulated)
 
 
 def _take(
@@ -127,6 +129,7 @@ def _take(
             f"{where}: class {label} is of {table.groups[label]!r} elsewhere, {group!r} here"
         )
         return
+    table.simulated |= (row.get("simulated") or "").strip().lower() in _TRUE
     table.clip_ids[split].append(clip_id)
     table.labels[split].append(label)
 

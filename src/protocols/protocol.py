@@ -25,6 +25,7 @@ class Protocol:
         tree: the label tree.
         splits: `train`, `val`, `test`: any of them may be missing, `train` never is.
         note: how the splits were made, in one sentence, for reports.
+        simulated: whether the labels say that a simulator made the clips.
 
     Raises:
         ValueError: a clip in two splits, twice in one, or a label out of range; the message names them.
@@ -34,6 +35,7 @@ class Protocol:
     tree: LabelTree
     splits: Mapping[str, Split] = field(hash=False)
     note: str = ""
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         problems = []

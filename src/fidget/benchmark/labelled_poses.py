@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from fidget.benchmark.fetched_poses import fetch_file, fetch_poses, is_uri
+from fidget.frames.simulated_videos import videos_simulated
 from pose_extract.sources import find_videos
 from protocols.clip_table import ClipTable
 from protocols.clip_tables import KINDS, SKELETONS, read_clip_table, table_of_clips
@@ -15,7 +15,6 @@ from protocols.column_map import ColumnMap
 from protocols.id_matching import with_cache_ids
 from protocols.labels_table import LABELS_COLUMNS
 
-_MARKER = "simulation.json"  # of the simulator's videos
 _OWN = {"nw_ucla/cross-camera": "nw_ucla", "jhmdb14": "jhmdb14"}  # their clips' names tell the labels
 
 
@@ -99,15 +98,6 @@ def labelled_videos(
         return replace(with_cache_ids(table, clip_ids), simulated=simulated or table.simulated)
 
     return _table(benchmark, asked, read, say)
-
-
-def videos_simulated(videos: Path) -> bool:
-    """Whether the simulator says that it made these videos."""
-    try:
-        found = json.loads((videos / _MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and bool(found.get("simulated"))
 
 
 def _expect_labels(asked: str, given: bool) -> None:

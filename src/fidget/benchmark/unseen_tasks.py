@@ -156,6 +156,7 @@ def _task(clips: _Clips, split: SeenUnseen, name: str, group: str, draw: int) ->
         split.subtree(split.seen),
         splits,
         f"classes that are measured as unseen are left out: {name}",
+        clips.table.simulated,
     )
     return UnseenTask(split, Task(BENCHMARK, name, source, clips.target), group, draw)
 

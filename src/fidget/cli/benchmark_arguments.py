@@ -109,8 +109,9 @@ def clips_given(
     """
     from dataclasses import replace
 
-    from fidget.benchmark.labelled_poses import labelled_videos, videos_simulated
+    from fidget.benchmark.labelled_poses import labelled_videos
     from fidget.cli.usage import UsageError
+    from fidget.frames.simulated_videos import videos_simulated
 
     _expect_clips(args, methods)
     poses: Path | None = None

@@ -53,7 +53,7 @@ def measure(run: DetectionRun, history: list[Row]) -> dict[str, Any]:
         "recipe": recipe.name,
         "recipe_hash": recipe_hash(recipe),
         "annotations": run.table.name,
-        "simulated": run.table.simulated,
+        "simulated": run.table.simulated or run.recordings.simulated,
         "content_hash": run.recordings.content_hash,
         "seed": recipe.train.seed,
         "epochs": len(history),

@@ -45,6 +45,10 @@ class Recordings(Interface):
     problems: Mapping[str, str]
     content_hash: str
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the recordings themselves say that a simulator made them."""
+
     def frame_time_s(self, recording: str) -> Floats:
         """(F,) seconds of each frame, or feature."""
 
@@ -85,6 +89,11 @@ class PoseRecordings:
         self.content_hash = self.clips.cache_hash
         self._times: dict[str, Floats] = {}
         self._read = lru_cache(maxsize=4)(self.clips.read)
+
+    @property
+    def simulated(self) -> bool:
+        """See `Recordings`."""
+        return self.clips.simulated
 
     @property
     def dimensions(self) -> int:
@@ -132,6 +141,7 @@ class JoinedPoses:
         self.problems = {**first.problems, **second.problems}
         content = f"{first.content_hash} {second.content_hash}"
         self.content_hash = hashlib.sha256(content.encode()).hexdigest()[:16]
+        self.simulated = first.simulated or second.simulated
         self._first, self._second = first, second
 
     def _of(self, recording: str) -> PoseRecordings:
@@ -165,6 +175,7 @@ class VideoRecordings:
         self.status: Mapping[str, str] = clips.status
         self.problems: Mapping[str, str] = clips.problems
         self.content_hash = clips.cache_hash
+        self.simulated = clips.simulated
 
     def frame_time_s(self, recording: str) -> Floats:
         """(F,) seconds at which each frame is shown."""
@@ -199,6 +210,7 @@ class FeatureRecordings:
     """
 
     form: Form = "features"
+    simulated = False  # files of features do not say
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from fidget.detection.recordings import Recordings
 from fidget.detection.run import DetectionRun, open_detection_run
 from fidget.training.ema import holding
 from fidget.training.loader import Prefetcher
+from fidget.training.memory_errors import naming_lack_of_memory
 from fidget.training.progress import Progress, clock
 from fidget.training.resuming import resume
 from fidget.training.run import Machines, launch
@@ -61,18 +62,14 @@ def train_detector(
     run = open_detection_run(recipe, recordings, table, directory, fabric, checkpoint, progress)
     try:
         first_epoch, history = resume(run, {"loss": run.loss})
-        for epoch in range(first_epoch, recipe.train.epochs):
-            timing: dict[str, float] = {"epoch": epoch + 1}
-            row = train_epoch(run, epoch, timing) | validate(run, epoch, timing)
-            history.append(row)
-            _save(run, epoch, history, timing)
-            _tell(run, row, timing)
-        return measure(run, history)
-    except torch.OutOfMemoryError as error:
-        raise ValueError(
-            f"out of memory on {fabric.device} with train.batch_size {recipe.train.batch_size}; try "
-            f"--set train.batch_size={max(1, recipe.train.batch_size // 2)}"
-        ) from error
+        with naming_lack_of_memory(recipe.train, fabric.device):
+            for epoch in range(first_epoch, recipe.train.epochs):
+                timing: dict[str, float] = {"epoch": epoch + 1}
+                row = train_epoch(run, epoch, timing) | validate(run, epoch, timing)
+                history.append(row)
+                _save(run, epoch, history, timing)
+                _tell(run, row, timing)
+            return measure(run, history)
     finally:
         progress.close()
         if run.lock is not None:

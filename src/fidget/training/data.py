@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidget.frames.frame_clip import FrameClip
+from fidget.frames.simulated_videos import any_simulated
 from fidget.training.recipe import DataTable
 from poses.cache_reader import PoseCache
 from poses.layout import Layout, get_layout
+from protocols.clip_tables import is_simulated
 from protocols.protocol import Protocol, Split
 from skeleton_models.clip_arrays import ClipArrays
 
@@ -54,6 +56,10 @@ class ClipSource(Interface):
     def cache_hash(self) -> str:
         """16 hexadecimal digits; changes with any clip's content."""
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the clips themselves say that a simulator made them."""
+
     def read(self, clip_id: str) -> Clip:
         """One clip."""
 
@@ -69,7 +75,7 @@ class PoseClips:
         layout: of the arrays.
         cache_hash: 16 hexadecimal digits; changes with any clip's poses.
         checksums: clip -> checksums of its poses, as the cache holds them.
-        where, status, problems, remarks, without_person: see `ClipSource`.
+        where, status, problems, remarks, without_person, simulated: see `ClipSource`.
 
     Raises:
         NotACacheError: the directory holds no pose cache.
@@ -94,6 +100,12 @@ class PoseClips:
         self.checksums = dict(zip(ids, zip(*checksums, strict=True), strict=True))
         content = repr([self.cache.metadata.to_json(), sorted(zip(ids, statuses, *checksums, strict=True))])
         self.cache_hash = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @property
+    def simulated(self) -> bool:
+        """As the cache says, or a directory that its videos lie in."""
+        paths = (Path(stamp.path) for stamp, _ in self.cache.stamps().values())
+        return is_simulated(self.cache) or any_simulated(path for path in paths if path.is_absolute())
 
     def read(self, clip_id: str) -> ClipArrays:
         """The poses of one clip; M is 0 where nobody was found."""

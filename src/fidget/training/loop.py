@@ -18,6 +18,7 @@ from fidget.training.frame_batch import FrameBatch
 from fidget.training.loader import Prefetcher
 from fidget.training.losses import mean_of_heads, mixed_loss
 from fidget.training.measuring import measure, validate
+from fidget.training.memory_errors import naming_lack_of_memory
 from fidget.training.progress import Progress, clock
 from fidget.training.recipe import Recipe, recipe_hash
 from fidget.training.resuming import resume
@@ -67,19 +68,14 @@ def train(
     run = open_run(recipe, clips, protocol, RunDirectory(directory), fabric, checkpoint, progress)
     first_epoch, history = resume(run)
     try:
-        for epoch in range(first_epoch, recipe.train.epochs):
-            timing: dict[str, float] = {"epoch": epoch + 1}
-            row = train_epoch(run, epoch, timing) | validate(run, epoch, timing)
-            history.append(row)
-            _save(run, epoch, history, timing)
-            _tell(run, row, timing)
-        return measure(run, history)
-    except torch.OutOfMemoryError as error:
-        raise _out_of_memory(recipe, str(fabric.device)) from error
-    except RuntimeError as error:
-        if "allocate memory" not in str(error):
-            raise
-        raise _out_of_memory(recipe, str(fabric.device)) from error
+        with naming_lack_of_memory(recipe.train, fabric.device):
+            for epoch in range(first_epoch, recipe.train.epochs):
+                timing: dict[str, float] = {"epoch": epoch + 1}
+                row = train_epoch(run, epoch, timing) | validate(run, epoch, timing)
+                history.append(row)
+                _save(run, epoch, history, timing)
+                _tell(run, row, timing)
+            return measure(run, history)
     finally:
         progress.close()
         if run.lock is not None:
@@ -202,13 +198,4 @@ def _tell(run: Run, row: Row, timing: dict[str, float]) -> None:
         f"epoch {row['epoch']}/{epochs}: loss {row['train_loss']:.4f}, "
         f"train {100 * row['train_top1']:.2f} %{val}, {timing['clips_per_s']:.1f} clips/s, "
         f"data wait {100 * timing['data_wait_share']:.1f} %, {clock(left_s)} left"
-    )
-
-
-def _out_of_memory(recipe: Recipe, device: str) -> ValueError:
-    size = recipe.train.batch_size
-    meant_for = recipe.train.reference_batch or size
-    return ValueError(
-        f"out of memory on {device} with train.batch_size {size}; try "
-        f"--set train.batch_size={max(1, size // 2)} --set train.reference_batch={meant_for}"
     )

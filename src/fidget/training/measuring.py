@@ -44,6 +44,7 @@ def measure(run: Run, history: list[Row]) -> dict[str, Any]:
         "recipe_hash": recipe_hash(recipe),
         "protocol": run.protocol.name,
         "cache_hash": run.clips.cache_hash,
+        "simulated": run.protocol.simulated or run.clips.simulated,
         "seed": recipe.train.seed,
         "epochs": len(history),
         "selected_epoch": selected["epoch"] + 1,

@@ -50,7 +50,8 @@ class PosedVideos:
 
     Attributes:
         layout: of the joints.
-        where, status, problems, remarks, without_person, checksums, cache_hash: see `ClipSource`.
+        where, status, problems, remarks, without_person, checksums, cache_hash, simulated: see
+            `ClipSource`.
     """
 
     def __init__(self, videos: ClipSource, poses: PoseClips) -> None:
@@ -65,6 +66,7 @@ class PosedVideos:
         self.problems, self.remarks = videos.problems, videos.remarks
         self.without_person = tuple(clip_id for clip_id in videos.without_person if clip_id in self.status)
         self.checksums = videos.checksums
+        self.simulated = videos.simulated or poses.simulated
         both = f"{videos.cache_hash} {poses.cache_hash}"
         self.cache_hash = hashlib.sha256(both.encode()).hexdigest()[:16]
 

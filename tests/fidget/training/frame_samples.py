@@ -41,6 +41,7 @@ class ArrayClips:
         self.checksums: dict[str, object] = {name: hash(one.tobytes()) for name, one in clips.items()}
         self.checksums |= dict.fromkeys(self.problems)
         self.cache_hash = "0123456789abcdef"
+        self.simulated = False
         self.persons: dict[str, NDArray[np.float32]] = {}
         self._clips = clips
 

@@ -57,7 +57,7 @@ def recipe_of(*overrides: str) -> TwoPathRecipe:
 class SquarePoses:
     """Poses of twice the pictures' size: the left wrist lies on a red square, the right one on a green."""
 
-    layout, where, cache_hash = COCO, "poses", "fedcba9876543210"
+    layout, where, cache_hash, simulated = COCO, "poses", "fedcba9876543210", False
 
     def __init__(self, clips: dict[str, np.ndarray], short: tuple[str, ...] = ()) -> None:
         self.status = dict.fromkeys(clips, "ok")

@@ -22,12 +22,12 @@ from fidget.benchmark.simulator.clip import SimulationSettings
 from fidget.benchmark.simulator.clip_plan import plan_clips
 from fidget.benchmark.simulator.render import RenderedClip, render_clip
 from fidget.benchmark.simulator.simulate import in_order, simulator_sha256
+from fidget.frames.simulated_videos import MARKER
 from fidget.reports.video_file import video_encoder, write_video
 from poses.cache_lock import DirectoryLock
 from poses.whole_file import replacing
 from protocols.trees import tree
 
-MARKER = "simulation.json"
 SUFFIX = ".mp4"
 TITLE = "simulated, not a person"
 
