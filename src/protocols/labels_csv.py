@@ -42,8 +42,9 @@ def read_labels_csv(
     """The protocol a labels CSV describes, checked line by line.
 
     Columns are found by name: `clip_id`; `label`, a class index from 0; `split`, one of train, val, test; and
-    `class_name` where the classes have names, `group_name` where they belong to body groups, `simulated` (true) where a program made a
-    clip. Classes without a name are called `class 0`, `class 1` ...; groups are numbered as their first classes are.
+    `class_name` where the classes have names, `group_name` where they belong to body groups, `simulated`
+    (true) where a program made the clip. Classes without a name are called `class 0`, `class 1` ...; groups
+    are numbered as their first classes are.
 
     Args:
         path: the file, UTF-8.

@@ -39,8 +39,8 @@ def test_a_table_of_labels_says_it(tmp_path, said, simulated) -> None:
 
 def test_a_table_of_clips_hands_it_on() -> None:
     table = ClipTable(
-        "t", LabelTree("two", ("a", "b")), ("x", "y"), np.array([0, 1]), ("train", "test"), ("", ""), ("", ""),
-        simulated=True,
+        "t", LabelTree("two", ("a", "b")), ("x", "y"), np.array([0, 1]), ("train", "test"), ("", ""),
+        ("", ""), simulated=True,
     )  # fmt: skip
     assert table.protocol("p").simulated
 
