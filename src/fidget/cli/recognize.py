@@ -55,8 +55,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--model", default="auto", metavar="NAME", help="pose model, as of extract-poses (default: auto)")
     add("--max-persons", type=int, default=2, metavar="N", help="people kept per video (default: 2)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="of the network (default: auto)")
-    add("--live", metavar="SOURCE", help="webcam number, RTSP address, or a file played in real time")
+    add("--live", metavar="SOURCE", help="webcam number, rtsp://... address, or a file played in real time")
     add("--seconds", type=float, default=0.0, metavar="S", help="end --live after so long (default: never)")
+    add(
+        "--reconnect",
+        type=int,
+        default=5,
+        metavar="N",
+        help="tries to open a broken stream (default: 5)",
+    )
     add("--json", action="store_true", help="print the result, or live events, as JSON")
     parser.set_defaults(run=run)
 
@@ -74,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--live looks at one source alone: leave VIDEO and --poses out")
     if args.live is None and not args.videos and not args.poses:
         raise UsageError("name a video, or a pose cache with --poses, or a source with --live")
-    if args.max_persons < 1 or args.seconds < 0:
-        raise UsageError("--max-persons is at least 1, and --seconds not below 0")
+    if args.max_persons < 1 or args.seconds < 0 or args.reconnect < 0:
+        raise UsageError("--max-persons is at least 1, --seconds and --reconnect are not below 0")
     if args.private and args.no_overlay:
         raise UsageError("--private writes skeletons as a video: leave --no-overlay out")
     rules = _rules(args)
@@ -208,28 +215,33 @@ def _live(args: argparse.Namespace, model: Model, rules: AnalysisRules) -> int:
 
     from fidget.recognition.analysis import extraction_layout
     from fidget.recognition.live import LiveRecogniser
-    from fidget.recognition.live_frames import LiveFrames
+    from fidget.recognition.live_frames import LiveFrames, StreamBrokenError
     from pose_extract.settings import ExtractSettings
     from pose_extract.zoo import build_estimator, resolve
 
-    stream = LiveFrames(args.live, args.seconds)
+    stream = LiveFrames(args.live, args.seconds, args.reconnect, _note)
     settings = ExtractSettings(args.model, extraction_layout(model), max_persons=args.max_persons)
     live = LiveRecogniser(model, build_estimator(resolve(settings)), rules, args.max_persons)
     live.warm_up()
-    _note(f"{args.live}: {model.method}; {model.calibration}; Ctrl-C ends it")
+    _note(f"{stream.source.shown}: {model.method}; {model.calibration}; Ctrl-C ends it")
+    broken = ""
     with stream as frames:
         try:
             for event in live.events(iter(frames)):
                 print(json.dumps(event.to_json()) if args.json else event.line(), flush=True)
         except KeyboardInterrupt:
             pass
+        except StreamBrokenError as error:  # what was seen until then is told all the same
+            broken = str(error)
         dropped = frames.dropped
-    end = {**live.counts.to_json(), "dropped_frames": dropped}
     if args.json:
+        end = {**live.counts.to_json(), "dropped_frames": dropped, "reconnected": stream.breaks}
         print(json.dumps(end), flush=True)
     else:
         print(f"{live.counts.line()}; {dropped} frames came too soon and were passed over", flush=True)
-    return 0
+    if broken:
+        _note(f"failed: {broken}")
+    return 1 if broken else 0
 
 
 def _note(line: str) -> None:

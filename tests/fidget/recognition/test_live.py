@@ -137,7 +137,7 @@ def test_a_file_is_played_in_real_time_and_late_frames_are_passed_over(tmp_path)
         assert len(list(frames)) < 20
 
 
-@pytest.mark.parametrize("source", ["nowhere.mp4", "http://example.com/a"])
+@pytest.mark.parametrize("source", ["nowhere.mp4", "ftp://example.com/a"])
 def test_a_source_that_is_none_is_named(source) -> None:
     with pytest.raises(ValueError, match=f"--live {source}: expected the number of a webcam"):
         LiveFrames(source)
