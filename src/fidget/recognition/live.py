@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -48,6 +48,13 @@ class Arrived(NamedTuple):
     arrived_s: float
 
 
+class _Taken(NamedTuple):
+    """A frame, and when it was taken up."""
+
+    frame: Arrived
+    taken_s: float
+
+
 @dataclass(frozen=True)
 class LiveEvent:
     """Something that is said of a person, when it begins to be said.
@@ -81,6 +88,20 @@ class LiveEvent:
         }
 
 
+class LatencyParts(NamedTuple):
+    """Where the time of a window's newest frame went, in seconds; the sum is the window's latency.
+
+    Attributes:
+        wait_s: until it was taken up: what was computed for the frame before.
+        pose_s: until its people were known; of models that look at several frames at once, until these came.
+        network_s: until the event was there: tracking through the window, and the network.
+    """
+
+    wait_s: float
+    pose_s: float
+    network_s: float
+
+
 @dataclass
 class LiveCounts:
     """What a live run did; filled as it goes.
@@ -88,22 +109,26 @@ class LiveCounts:
     Attributes:
         frames: looked at.
         latencies_s: of every window that was decided on, whether or not something new was said of it.
+        parts: of the same windows.
         first_s: stream time of the first frame.
         last_s: of the last.
     """
 
     frames: int = 0
     latencies_s: list[float] = field(default_factory=list)
+    parts: list[LatencyParts] = field(default_factory=list)
     first_s: float = 0.0
     last_s: float = 0.0
 
     def distribution_ms(self) -> dict[str, float]:
         """p50, p90, p99 and max of the latencies in milliseconds; empty without any."""
-        if not self.latencies_s:
-            return {}
-        found = 1000 * np.array(self.latencies_s)
-        named = {f"p{share}": float(np.percentile(found, share)) for share in (50, 90, 99)}
-        return {**named, "max": float(found.max())}
+        return distribution_ms(self.latencies_s)
+
+    def parts_ms(self) -> dict[str, dict[str, float]]:
+        """The same of each part of them: wait, pose, network."""
+        names = [name.removesuffix("_s") for name in LatencyParts._fields]
+        columns = np.array(self.parts).T if self.parts else np.zeros((len(names), 0))
+        return {name: distribution_ms(column) for name, column in zip(names, columns, strict=True)}
 
     def line(self) -> str:
         """For people."""
@@ -119,8 +144,22 @@ class LiveCounts:
             "frames": self.frames,
             "seconds": round(max(self.last_s - self.first_s, 0.0), 3),
             "windows": len(self.latencies_s),
-            "latency_ms": {name: round(value, 3) for name, value in self.distribution_ms().items()},
+            "latency_ms": _rounded(self.distribution_ms()),
+            "latency_parts_ms": {name: _rounded(found) for name, found in self.parts_ms().items()},
         }
+
+
+def distribution_ms(seconds: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
+    """p50, p90, p99 and max in milliseconds; empty without any."""
+    if not len(seconds):
+        return {}
+    found = 1000 * np.asarray(seconds)
+    named = {f"p{share}": float(np.percentile(found, share)) for share in (50, 90, 99)}
+    return {**named, "max": float(found.max())}
+
+
+def _rounded(found: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in found.items()}
 
 
 class LiveRecogniser:
@@ -160,17 +199,18 @@ class LiveRecogniser:
     def events(self, frames: Iterator[Arrived]) -> Iterator[LiveEvent]:
         """What is said of the people in the frames, as soon as it is known."""
         estimation = self._estimator.start_clip()
-        waiting: deque[Arrived] = deque()  # frames whose people are not known yet
+        waiting: deque[_Taken] = deque()  # frames whose people are not known yet
         due_s = -np.inf
         for frame in frames:
-            waiting.append(frame)
+            waiting.append(_Taken(frame, time.perf_counter()))
             for people in estimation.push([frame.frame_bgr]):
                 due_s = yield from self._take(waiting.popleft(), people, due_s)
         for people in estimation.finish():
             due_s = yield from self._take(waiting.popleft(), people, due_s)
 
-    def _take(self, frame: Arrived, people: FramePeople, due_s: float) -> Generator[LiveEvent, None, float]:
+    def _take(self, taken: _Taken, people: FramePeople, due_s: float) -> Generator[LiveEvent, None, float]:
         """One frame's people; returns when the next window is due."""
+        found_s, frame = time.perf_counter(), taken.frame
         if not self.counts.frames:
             self.counts.first_s = frame.time_s
         self.counts.frames += 1
@@ -182,10 +222,11 @@ class LiveRecogniser:
         full = frame.time_s - self._window[0][0] >= 0.8 * length.window_s
         if len(self._window) < _FEWEST_FRAMES or not full or frame.time_s < due_s:
             return due_s
-        yield from self._decide(frame)
+        yield from self._decide(frame, taken.taken_s, found_s)
         return frame.time_s + length.step_s
 
-    def _decide(self, frame: Arrived) -> Iterator[LiveEvent]:
+    def _decide(self, frame: Arrived, taken_s: float, found_s: float) -> Iterator[LiveEvent]:
+        """What is said of the window that ends with a frame; when it was taken up, and its people known."""
         frame_hw = (frame.frame_bgr.shape[0], frame.frame_bgr.shape[1])
         tracker = ClipTracker(self._model.layout, frame_hw, self._max_persons)
         for _, people in self._window:
@@ -203,8 +244,11 @@ class LiveRecogniser:
 
         found = self._model.probabilities(len(rows), read, self._rules.all_views)
         names = self._names(tracks, rows, frame.time_s)
-        latency_s = time.perf_counter() - frame.arrived_s
+        now_s = time.perf_counter()
+        latency_s = now_s - frame.arrived_s
         self.counts.latencies_s.append(latency_s)
+        parts = LatencyParts(taken_s - frame.arrived_s, found_s - taken_s, now_s - found_s)
+        self.counts.parts.append(parts)
         start_s, tree = self._window[0][0], self._model.tree
         self._said = {name: self._said[name] for name in names if name in self._said}
         for name, probabilities in zip(names, found, strict=True):

@@ -82,6 +82,10 @@ def test_what_is_said_anew_is_an_event(lag) -> None:
     assert events[1].time_s > events[0].time_s
     assert all(shape[:1] + shape[2:] == (1, 17, 2) and shape[1] <= 21 for shape in model.windows)
     assert live.counts.frames == 50 and len(live.counts.latencies_s) == len(model.windows) >= 5
+    for latency_s, parts in zip(live.counts.latencies_s, live.counts.parts, strict=True):
+        assert min(parts) >= 0 and sum(parts) == pytest.approx(latency_s)
+    end = live.counts.to_json()["latency_parts_ms"]
+    assert list(end) == ["wait", "pose", "network"] and end["pose"]["max"] >= end["pose"]["p50"] >= 0
     plain = json.loads(json.dumps(events[0].to_json()))
     assert plain["action"] == "nodding" and plain["status"] == "sure" and plain["latency_s"] >= 0
     assert "nodding" in events[0].line() and "ms" in events[0].line()
@@ -112,7 +116,7 @@ def test_nobody_gives_no_event_and_no_latency() -> None:
 
 
 def test_the_distribution_is_of_all_windows() -> None:
-    counts = LiveCounts(3, [0.001 * value for value in range(1, 101)], 0.0, 4.0)
+    counts = LiveCounts(3, [0.001 * value for value in range(1, 101)], first_s=0.0, last_s=4.0)
     found = counts.distribution_ms()
     assert list(found) == ["p50", "p90", "p99", "max"]
     assert found["p50"] == pytest.approx(50.5) and found["max"] == pytest.approx(100)
