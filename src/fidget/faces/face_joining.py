@@ -2,7 +2,8 @@
 
 A face is taken only where it lies on this person's head: one that lies on another person's head, or beside
 every head, is counted and never used, and neither is one of several on the same head unless it continues the
-face of the frames before. Short gaps are filled in, long ones stay without a face.
+face of the frames before. Where people pass each other a tracker of bodies may exchange them: a face that was
+on another body before is not taken either. Short gaps are filled in, long ones stay without a face.
 
 Axis letters: M persons, T frames looked at, D faces in one frame.
 """
@@ -11,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fidget.faces.face_tracks import FaceTrack, Found
+from fidget.faces.head_region import HeadRegions
+from poses.clip import PoseClip
 
 _ON_HEAD = 0.75  # heads from the middle of a head's joints, at most
 _SIZES = (0.4, 3.0)  # sides of a face's box, in widths of the head
@@ -108,7 +112,7 @@ def choose_face(faces: Candidates, heads: Heads, before_px: NDArray[np.float32] 
         heads: of all people of the frame.
         before_px: (4,) this person's face shortly before, or None.
     """
-    center, width = heads.center_px[heads.person], heads.width_px[heads.person]
+    width = heads.width_px[heads.person]
     if not np.isfinite(width):
         return Choice(Found.NO_HEAD)
     if not len(faces):
@@ -144,53 +148,95 @@ def overlaps(box_px: NDArray[np.float32], boxes_px: NDArray[np.float32]) -> NDAr
 
 
 def join_faces(
-    clip_id: str,
-    frame_hw: tuple[int, int],
-    track_id: int,
+    clip: PoseClip,
     frames: NDArray[np.int64],
-    time_s: NDArray[np.float64],
-    faces: Sequence[Candidates],
-    heads: Sequence[Heads],
+    faces: Sequence[Sequence[Candidates]],
+    regions: HeadRegions,
     settings: TrackSettings,
-) -> FaceTrack:
-    """A person's track from what was found frame by frame.
+) -> tuple[FaceTrack, ...]:
+    """Everyone's track from what was found frame by frame.
 
     Args:
-        clip_id: of the clip.
-        frame_hw: of its upright frames.
-        track_id: of the person.
-        frames: (T,) numbers, ascending.
-        time_s: (T,) when they are shown.
-        faces: T, in this person's head region.
-        heads: T, of everyone; each names the same person.
+        clip: whose people these are.
+        frames: (T,) numbers that were looked at, ascending.
+        faces: M x T, each in the region of that person's head.
+        regions: where the heads are.
         settings: how to join.
     """
-    t = len(frames)
-    values = np.full((t, 8), np.nan, np.float32)
-    score, found = np.zeros(t, np.float32), np.empty(t, np.uint8)
-    last = -1
-    for row, (there, around) in enumerate(zip(faces, heads, strict=True)):
-        recent = last >= 0 and time_s[row] - time_s[last] <= settings.longest_gap_s + 1e-6
-        choice = choose_face(there, around, values[last, :4] if recent else None)
-        found[row] = choice.found
-        if choice.row >= 0:
-            values[row, :4], values[row, 4:] = there.box_px[choice.row], there.eyes_px[choice.row].ravel()
-            score[row], last = there.score[choice.row], row
-    _fill_gaps(values, score, found, time_s, settings.longest_gap_s)
-    _smooth(values, time_s, settings)
-    return FaceTrack(
-        clip_id,
-        heads[0].person if heads else 0,
-        track_id,
-        frame_hw,
-        frames,
-        time_s,
-        values[:, :4],
-        values[:, 4:].reshape(t, 2, 2),
-        score,
-        found,
-        settings.longest_gap_s,
-    )
+    m, t = clip.persons, len(frames)
+    time_s = clip.time_s[frames]
+    values = np.full((m, t, 8), np.nan, np.float32)  # box, right eye, left eye
+    score, found = np.zeros((m, t), np.float32), np.empty((m, t), np.uint8)
+    for person in range(m):
+        last = -1
+        for row, number in enumerate(frames):
+            heads = Heads(regions.center_px[:, number], regions.width_px[:, number], person)
+            there = faces[person][row]
+            recent = last >= 0 and time_s[row] - time_s[last] <= settings.longest_gap_s + 1e-6
+            choice = choose_face(there, heads, values[person, last, :4] if recent else None)
+            found[person, row] = choice.found
+            if choice.row >= 0:
+                values[person, row, :4] = there.box_px[choice.row]
+                values[person, row, 4:] = there.eyes_px[choice.row].ravel()
+                score[person, row], last = there.score[choice.row], row
+    exchanged = exchanged_faces(values[..., :4], time_s, settings.longest_gap_s)
+    values[exchanged], score[exchanged], found[exchanged] = np.nan, 0, Found.EXCHANGED
+    tracks = []
+    for person in range(m):
+        _fill_gaps(values[person], score[person], found[person], time_s, settings.longest_gap_s)
+        _smooth(values[person], time_s, settings)
+        tracks.append(
+            FaceTrack(
+                clip.clip_id,
+                person,
+                int(clip.track_ids[person]),
+                clip.frame_hw,
+                frames,
+                time_s,
+                values[person, :, :4],
+                values[person, :, 4:].reshape(t, 2, 2),
+                score[person],
+                found[person],
+                settings.longest_gap_s,
+            )
+        )
+    return tuple(tracks)
+
+
+def exchanged_faces(
+    boxes_px: NDArray[np.float32], time_s: NDArray[np.float64], gap_s: float
+) -> NDArray[np.bool_]:
+    """(M, T) where a person's body has a face that was another's before: the poses changed places.
+
+    Faces are followed by overlap alone. One belongs to the person on whose head it first was; as long as it
+    is followed, it is no other's.
+
+    Args:
+        boxes_px: (M, T, 4) the face on each head; NaN where there is none.
+        time_s: (T,).
+        gap_s: longest time for which a face that is not seen may be followed.
+    """
+    owners: list[int] = []
+    last_px, last_s = np.empty((0, 4), np.float32), np.empty(0)
+    exchanged = np.zeros(boxes_px.shape[:2], bool)
+    for row in range(boxes_px.shape[1]):
+        recent = time_s[row] - last_s <= gap_s + 1e-6
+        for person in np.flatnonzero(np.isfinite(boxes_px[:, row]).all(axis=1)):
+            box = boxes_px[person, row]
+            shared = np.where(recent, overlaps(box, last_px), 0)
+            if len(shared) and shared.max() >= _SAME_FACE:
+                face = int(shared.argmax())
+                recent[face] = False  # it is on one head only
+                last_px[face], last_s[face] = box, time_s[row]
+                exchanged[person, row] = owners[face] != person
+            else:
+                owners.append(int(person))
+                last_px, last_s = np.vstack([last_px, box]), np.append(last_s, time_s[row])
+                recent = np.append(recent, False)
+        keep = time_s[row] - last_s <= gap_s + 1e-6
+        owners = [owner for owner, kept in zip(owners, keep, strict=True) if kept]
+        last_px, last_s = last_px[keep], last_s[keep]
+    return exchanged
 
 
 def _fill_gaps(
@@ -202,7 +248,7 @@ def _fill_gaps(
 ) -> None:
     """Fill frames in which simply nothing was found between two near ones, in place."""
     known = np.flatnonzero(found == Found.DETECTED)
-    for low, high in zip(known[:-1], known[1:], strict=True):
+    for low, high in pairwise(known):
         inner = slice(low + 1, high)
         silent = np.isin(found[inner], (Found.NO_HEAD, Found.NO_FACE)).all()
         if high - low == 1 or not silent or time_s[high] - time_s[low] > gap_s + 1e-6:

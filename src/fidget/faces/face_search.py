@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from fidget.faces.face_joining import Candidates, Heads, TrackSettings, join_faces
+from fidget.faces.face_joining import Candidates, TrackSettings, join_faces
 from fidget.faces.face_tracks import FaceTrack
 from fidget.faces.head_region import head_regions
 from fidget.frames.sampled_decoding import write_frames
@@ -125,19 +125,4 @@ def track_faces(
         for person in np.flatnonzero(np.isfinite(regions.width_px[:, number])):
             region = regions.box_px(int(person), number)
             found[person][row_of[number]] = find_faces(frame, region, detector)
-    tracks = []
-    for person, faces in enumerate(found):
-        heads = [Heads(regions.center_px[:, n], regions.width_px[:, n], person) for n in looked_at]
-        tracks.append(
-            join_faces(
-                clip.clip_id,
-                clip.frame_hw,
-                int(clip.track_ids[person]),
-                looked_at,
-                clip.time_s[looked_at],
-                faces,
-                heads,
-                settings,
-            )
-        )
-    return tuple(tracks)
+    return join_faces(clip, looked_at, found, regions, settings)

@@ -21,6 +21,7 @@ class Found(IntEnum):
     NO_FACE = 3
     SEVERAL = 4
     ELSEWHERE = 5
+    EXCHANGED = 6
 
     @property
     def told(self) -> str:
@@ -35,6 +36,7 @@ _WORDS = {
     Found.NO_FACE: "no face",
     Found.SEVERAL: "several faces",
     Found.ELSEWHERE: "face not on this person's head",
+    Found.EXCHANGED: "another person's face on this body",
 }
 
 

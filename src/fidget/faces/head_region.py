@@ -80,8 +80,8 @@ def head_regions(clip: PoseClip) -> HeadRegions:
     joints = head_joints(clip.layout)
     if clip.z is not None:
         raise ValueError(
-            f"clip {clip.clip_id!r}: joints of {clip.layout.name!r} in space, not in pixels of a video: there "
-            "is no place in the picture to look at; extract poses from the videos"
+            f"clip {clip.clip_id!r}: joints of {clip.layout.name!r} in space, not in pixels of a video: "
+            "there is no place in the picture to look at; extract poses from the videos"
         )
     xy = _sure(clip, np.array(joints))  # (M, T, K, 2)
     counted = np.isfinite(xy[..., 0]).sum(axis=-1)  # (M, T)
