@@ -33,6 +33,7 @@ COMMANDS = {
     "benchmark": "published protocols: run them, print their tables, audit and simulate data",
     "detect": "actions found in time: detectors trained, run, measured and diagnosed",
     "recognize": "own videos to micro-actions over time: JSON, CSV, ELAN, BORIS, overlay, HTML",
+    "faces": "faces on the heads of a pose cache: where they are, and why not",
     "emotion": "emotion from faces and micro-actions, and what goes with what",
     "weights": "list, fetch and find the models' weight files",
     "doctor": "what this machine has and what works",

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fidget.faces.face_joining import TrackSettings
-from fidget.faces.face_search import load_face_detector, track_faces
+from fidget.faces.face_search import WEIGHT, load_face_detector, track_faces
 from fidget.faces.face_tracks import FaceTrack
 from fidget.faces.head_region import head_joints
 from fidget.frames.video_clips import VideoClips
 from pose_extract.sources import VIDEO_SUFFIXES
 from poses.cache_reader import PoseCache
+from weights.fetch import find_weight
 from weights.places import user_cache_dir
 
 
@@ -37,6 +38,7 @@ def open_faces(
         OSError: the user's cache cannot be written.
     """
     check_layout(poses)
+    find_weight(WEIGHT)  # before videos are read
     name = hashlib.sha256(str(videos.resolve()).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     index = user_cache_dir() / "videos" / f"{name}.parquet"
     index.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ def face_crops(
         numbers: (K,) frame numbers, in any order and repeated or not.
         size: S, pixels.
         margin: added on each side, as a share of the face's box, which reaches from brows to chin.
-        aligned: turn each picture so that the eyes are level; not in profile, where they lie behind each other.
+        aligned: turn each picture so that the eyes are level; not in profile, where one hides the other.
 
     Returns:
         (K, S, S, 3), red first; black beyond the frame.

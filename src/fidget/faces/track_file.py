@@ -1,7 +1,7 @@
 """Face tracks as a file: where faces are, and no picture of any.
 
-One row a person and clip, Parquet: `clip_id`, `person`, `track_id`, `height`, `width`, `gap_s`, and lists over
-the frames that were looked at: `frames`, `time_s`, `box` (four a frame), `eyes` (four a frame), `score`,
+One row a person and clip, Parquet: `clip_id`, `person`, `track_id`, `height`, `width`, `gap_s`, and lists
+over the frames that were looked at: `frames`, `time_s`, `box` (four a frame), `eyes` (four a frame), `score`,
 `found` (numbers of `Found`). Boxes and eyes are NaN where there is no face.
 """
 
