@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.fidget.detection.detection_samples import pose_samples
+from tests.fidget.fidget_samples import decode, row_of, write_cache
 
 from fidget.cli.main import main
+from poses.cache_reader import PoseCache
 from protocols.detections import read_detections
 
 TINY = [
@@ -60,30 +62,24 @@ def test_a_cache_is_searched_without_annotations(made, tmp_path, capsys) -> None
     assert all(ends[name] <= stored["duration_s"][name] + 1e-9 for name in ends)
 
 
-def test_an_overlay_shows_what_was_found(made, tmp_path) -> None:
-    from fidget.detection.found_overlay import name_actions, overlay_of_poses
-    from fidget.detection.recordings import PoseRecordings
-    from fidget.detection.trained_detector import load_detector
-
+def test_an_overlay_shows_what_was_found(made, tmp_path, capsys) -> None:
     poses, _, run = made
-    detector, recordings = load_detector(run, "cpu"), PoseRecordings(poses)
-    name = next(iter(recordings.status))
-    (found,) = detector.find(recordings, [name])
-    clip = recordings.clips.cache.read(name)
+    whole = PoseCache(poses).read(PoseCache(poses).clip_ids[0])
     clip = dataclasses.replace(
-        clip, xy_px=clip.xy_px[:, :8], score=clip.score[:, :8], box_px=clip.box_px[:, :8],
-        time_s=clip.time_s[:8], z=None,
+        whole, clip_id="a/b", xy_px=whole.xy_px[:, :40], score=whole.score[:, :40],
+        box_px=whole.box_px[:, :40], time_s=whole.time_s[:40], z=None,
     )  # fmt: skip
-    path = tmp_path / "overlay.mp4"
-    assert overlay_of_poses(clip, None, found, detector.tree, 0.0, path) is None
-    assert path.stat().st_size > 1000
-    picture = np.zeros((120, 300, 3), np.uint8)
-    start, end = found.span_s[0]
-    name_actions(picture, (start + end) / 2, found, detector.tree, 0.0)
-    assert picture.any()
-    nothing = np.zeros_like(picture)
-    name_actions(nothing, (start + end) / 2, found, detector.tree, 1.1)
-    assert not nothing.any()
+    cache, out = write_cache(tmp_path / "cut", [row_of(clip)], clip.layout.name), tmp_path / "found"
+    words = ["detect", "run", str(cache), "--run", str(run), "-o", str(out), "--min-score", "0", "--overlay"]
+    assert main(words) == 0
+    assert "trained on simulated data" in capsys.readouterr().out
+    _, pictures = decode(out / "overlays" / "a" / "b.mp4")
+    assert len(pictures) == clip.frames
+    height, width = pictures[0].shape[:2]
+    drawn = round(width * clip.frame_hw[0] / clip.frame_hw[1])
+    assert height > drawn + 40  # the timeline lies below
+    changed = np.abs(pictures[0].astype(int) - pictures[-1])[drawn + 10 : -30].max(axis=(0, 2)) > 60
+    assert changed[: width // 3].sum() == 0 < changed[width // 3 :].sum() < 40  # only the mark of now went on
 
 
 @pytest.mark.parametrize(

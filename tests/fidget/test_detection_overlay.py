@@ -15,12 +15,10 @@ from fidget.reports.detection_overlay import (
     Segment,
     Timeline,
     clip_without_people,
-    segments_of,
     write_detection_overlay,
 )
 from fidget.reports.drawing import PLAIN_BGR
 from protocols.detection_table import Instance
-from protocols.detections import Detections
 from protocols.label_tree import LabelTree
 from protocols.trees import tree
 
@@ -86,18 +84,6 @@ def test_what_cannot_be_shown_is_named() -> None:
         Timeline(0.0, 10.0, [Segment(0.0, 1.0, 7, 1.0)], TREE, WIDTH)
     with pytest.raises(ValueError, match="times that go on"):
         Timeline(1.0, 1.0, [], TREE, WIDTH)
-
-
-def test_segments_of_one_video() -> None:
-    found = Detections(
-        TREE,
-        ("a", "b", "a"),
-        np.array([0.0, 1.0, 2.0]),
-        np.array([1.0, 2.0, 3.0]),
-        np.array([0, 1, 2]),
-        np.array([0.9, 0.9, 0.1]),
-    )
-    assert segments_of(found, "a", 0.5) == [Segment(0.0, 1.0, 0, 0.9)]
 
 
 def test_a_video_without_poses(tmp_path: Path) -> None:

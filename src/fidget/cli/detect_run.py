@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fidget.detection.inference import Found
-    from fidget.detection.recordings import Recordings
+    from fidget.detection.recordings import Recordings, VideoRecordings
     from fidget.detection.trained_detector import TrainedDetector
+    from poses.clip import PoseClip
 
 _EPILOG = """\
 examples:
@@ -91,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
     if args.overlay:
         files += [_overlay(args, recordings, one, detector, output) for one in found]
     _tell(found, detector, args.min_score)
+    if detector.simulated:
+        told += "; the detector was trained on simulated data"
     print(
         f"{told}; {', '.join(map(str, files[:3]))}" + (f" and {len(files) - 3} overlays" if files[3:] else "")
     )
@@ -211,25 +214,40 @@ def _overlay(
     args: argparse.Namespace, recordings: Recordings, found: Found, detector: TrainedDetector, output: Path
 ) -> Path:
     """The overlay of one recording."""
-    from fidget.detection.found_overlay import overlay_of_poses, overlay_of_video
     from fidget.detection.recordings import PoseRecordings, VideoRecordings
+    from fidget.reports.detection_overlay import Segment, write_detection_overlay
 
     path = output / "overlays" / f"{found.recording}.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(recordings, PoseRecordings):
         cache = recordings.clips.cache
+        clip = cache.read(found.recording)
         source = Path(cache.row(found.recording).source.path)
         source = source if source.is_file() else args.source if args.source.is_file() else None
-        note = overlay_of_poses(
-            cache.read(found.recording), source, found, detector.tree, args.min_score, path
-        )
-        if note:
-            _note(f"{found.recording}: {note}")
     else:
         assert isinstance(recordings, VideoRecordings)
         source = recordings.clips.path(found.recording)
-        overlay_of_video(source, found, detector.tree, args.min_score, path)
+        clip = _nobody(source, found.recording, recordings)
+    segments = [
+        Segment(float(start), float(end), int(label), float(score))
+        for (start, end), label, score in zip(found.span_s, found.label, found.score, strict=True)
+        if score >= args.min_score
+    ]
+    words = "trained on simulated data" if detector.simulated else ""
+    made = write_detection_overlay(clip, source, path, segments, detector.tree, note=words)
+    if made.note:
+        _note(f"{found.recording}: {made.note}")
     return path
+
+
+def _nobody(source: Path, name: str, recordings: VideoRecordings) -> PoseClip:
+    """Frames and times of a video without poses."""
+    from fidget.reports.detection_overlay import clip_without_people
+    from pose_extract.video import VideoFrames
+
+    with VideoFrames(source) as video:
+        info = video.info
+    return clip_without_people(name, recordings.frame_time_s(name), (info.height, info.width), info.fps)
 
 
 def _tell(found: list[Found], detector: TrainedDetector, least_score: float) -> None:

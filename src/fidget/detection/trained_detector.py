@@ -32,6 +32,7 @@ class TrainedDetector:
         network: with the selected weights, in evaluation.
         shapes: of its input.
         device: of the network.
+        simulated: whether the recordings that it was trained on were, as the run says.
     """
 
     recipe: DetectionRecipe
@@ -39,6 +40,7 @@ class TrainedDetector:
     network: Detector
     shapes: Shapes
     device: torch.device
+    simulated: bool = False
 
     def find(
         self,
@@ -110,4 +112,9 @@ def load_detector(run: Path, device: str = "auto") -> TrainedDetector:
     network, _ = make_detector(recipe, shapes, tree)
     network.load_state_dict(selected["model"])
     network.eval().requires_grad_(False)
-    return TrainedDetector(recipe, tree, network.to(where), shapes, where)
+    return TrainedDetector(recipe, tree, network.to(where), shapes, where, _simulated(run))
+
+
+def _simulated(run: Path) -> bool:
+    told = run / "summary.json"
+    return told.is_file() and json.loads(told.read_text(encoding="utf-8")).get("simulated") is True

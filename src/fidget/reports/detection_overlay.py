@@ -21,11 +21,10 @@ from fidget.reports.video_file import write_video
 from poses.clip import PoseClip
 from poses.layout import get_layout
 from protocols.detection_table import Instance
-from protocols.detections import Detections
 from protocols.label_tree import LabelTree
 
-LOWEST_SCORE = 0.3
 MOST_ROWS = 10
+_LONGEST_SIDE_PX = 1280
 _NARROWEST_PX = 640  # smaller frames are enlarged, so that there is room for names
 _ROW_PX, _EDGE_PX = 24, 10
 _NAMES_SHARE = 0.34  # of the width
@@ -88,20 +87,6 @@ def clip_without_people(
     )
 
 
-def segments_of(detections: Detections, video_id: str, lowest_score: float = LOWEST_SCORE) -> list[Segment]:
-    """The segments of one video that are sure enough to be shown."""
-    mine = np.array([name == video_id for name in detections.video_ids], bool)
-    return [
-        Segment(
-            float(detections.t_start_s[row]),
-            float(detections.t_end_s[row]),
-            int(detections.actions[row]),
-            float(detections.scores[row]),
-        )
-        for row in np.flatnonzero(mine & (detections.scores >= lowest_score))
-    ]
-
-
 def write_detection_overlay(
     clip: PoseClip,
     source: Path | None,
@@ -130,7 +115,7 @@ def write_detection_overlay(
         ValueError: an action that the tree has not.
         OSError: the place cannot be written.
     """
-    painter = ClipPainter(_enlarged(clip))
+    painter = ClipPainter(_enlarged(clip), _LONGEST_SIDE_PX)
     end_s = float(clip.time_s[-1]) + 1 / float(clip.fps)
     line = Timeline(float(clip.time_s[0]), end_s, segments, tree, painter.width, truth, note)
     background = Background(clip, source, (painter.height, painter.width))
