@@ -16,11 +16,11 @@ from typing import Any
 
 CHROMIUM = shutil.which("chromium")
 _KEYS = {" ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Enter": 13, 
-         "Escape": 27, "Home": 36, "End": 35}  # fmt: skip
+         "Escape": 27, "Home": 36, "End": 35, "Tab": 9}  # fmt: skip
 
 
 class Tab:
-    """One page; `said` collects what its console says, `asked` the addresses that it asked for."""
+    """One page; `said` collects its errors and what its console says, `asked` the addresses it asked for."""
 
     def __init__(self, read: Any, write: Any) -> None:
         self._read, self._write, self._number, self._session = read, write, 0, ""
@@ -28,7 +28,7 @@ class Tab:
         self.asked: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network"):
+        for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
@@ -53,6 +53,10 @@ class Tab:
         message = json.loads(piece)
         if message.get("method") in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled"):
             self.said.append(json.dumps(message["params"]))
+        if message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
+            self.said.append(
+                json.dumps(message["params"])
+            )  # a resource refused by the page's policy, or gone
         if message.get("method") == "Network.requestWillBeSent":
             self.asked.append(message["params"]["request"]["url"])
         return message
@@ -71,9 +75,12 @@ class Tab:
             time.sleep(0.03)
         return value
 
-    def open(self, path: Path, scheme: str = "light") -> None:
-        """Go to a file, in a colour scheme."""
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
+    def open(self, path: Path, scheme: str = "light", motion: str = "no-preference") -> None:
+        """Go to a file, in a colour scheme, with or without (`reduce`) motion."""
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": motion},
+        ]
         self.call("Emulation.setEmulatedMedia", features=features)
         self.call("Page.navigate", url=path.as_uri())
         self.until("document.readyState === 'complete' && location.protocol === 'file:'")
@@ -89,6 +96,16 @@ class Tab:
     def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
         """One event of the pointer: mousePressed, mouseMoved, mouseReleased or mouseWheel."""
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def size(self, width: int, height: int) -> None:
+        """The window's, in CSS pixels."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
 
     def picture(self, path: Path) -> None:
         """What is seen, as PNG."""

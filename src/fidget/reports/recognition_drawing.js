@@ -44,6 +44,7 @@ const tintOf = (s, i) => groupColour(data.groups.length ? s.group[i] : s.action[
 function resize() {
   paint();
   const box = byId("lanes");
+  byId("lane-canvas").style.height = "0";  // it must not make a scroll bar while the width is taken
   box.style.height = Math.max(Math.min(tall + 1, Math.max(innerHeight * 0.42, 180)), LANE) + "px"; byId("tall").style.height = tall + "px";
   width = box.clientWidth; inner = Math.max(width - GUTTER - 8, 50);
   drawOverview(); draw(); drawStage();
@@ -89,7 +90,8 @@ function drawLane(context, lane, top) {
       if (status !== 0) { context.fillStyle = palette.card; context.fillRect(place - 2, top + pad + 1, context.measureText(words).width + 4, high - 2); }
       context.fillStyle = status === 0 ? palette.card : palette.ink; context.fillText(words, place, top + lane.height / 2 + 0.5);
     } else if (space > NAMED_PX && lane.kind === "action") {
-      context.font = "11px system-ui, sans-serif"; const words = status === 1 ? `? ${percent(s.share[i] / 1000)}` : percent(s.share[i] / 1000), place = Math.max(left, GUTTER) + 4;
+      const rival = status === 1 ? s.rivals[i].indexOf(lane.action) : -1, share = rival < 0 ? s.share[i] : s.others[i][rival][1];
+      context.font = "11px system-ui, sans-serif"; const words = (status === 1 ? "? " : "") + percent(share / 1000), place = Math.max(left, GUTTER) + 4;
       if (status !== 0) { context.fillStyle = palette.card; context.fillRect(place - 2, top + pad + 1, context.measureText(words).width + 4, high - 2); }
       context.fillStyle = status === 0 ? palette.card : palette.ink; context.fillText(words, place, top + lane.height / 2 + 0.5);
     }
@@ -149,6 +151,9 @@ function drawCurve(context, times, values, offset, gap, place, top, high) {
     if (i > first && times[i] - times[i - 1] <= gap) context.lineTo(x(times[i]), y(values[offset + i])); else { context.moveTo(x(times[i]), y(values[offset + i])); context.lineTo(x(times[i]) + 1, y(values[offset + i])); }
   }
   context.strokeStyle = palette.k[place % 8]; context.setLineDash(DASHES[place % 8]); context.lineWidth = 1.8; context.stroke(); context.setLineDash([]);
+  if (last - first > inner / 12) return;
+  context.fillStyle = palette.k[place % 8];  // few windows: each is seen, even one alone
+  for (let i = first; i < last; i++) { context.beginPath(); context.arc(x(times[i]), y(values[offset + i]), 2.8, 0, 6.3); context.fill(); }
 }
 function drawCurves() {
   const high = 128, context = sharpened(byId("curves"), width, high), person = data.persons[curvesOf];
@@ -221,7 +226,7 @@ function drawStage() {
     const there = spots.filter(Boolean); if (!there.length) return;
     const highest = there.reduce((a, b) => a[1] < b[1] ? a : b), own = now.filter(one => one.person === person.name);
     context.font = "600 13px system-ui, sans-serif"; context.textAlign = "center";
-    const label = fit(context, [person.name, ...own.map(one => (one.status === 1 ? "? " : "") + one.words)].join(": "), Math.max(0.6 * box.width, 160)), half = context.measureText(label).width / 2 + 6;
+    const label = fit(context, [person.name, ...own.map(one => (one.status === 1 ? "? " : "") + one.words)].join(": "), Math.max(0.94 * box.width, 160)), half = context.measureText(label).width / 2 + 6;
     const middle = Math.min(Math.max(highest[0], half), box.width - half), free = y => labels.every(one => Math.abs(one[0] - middle) >= one[1] + half || Math.abs(one[2] - y) >= 21);
     let y = Math.max(highest[1] - 18, 12);
     while (!free(y) && y >= 33) y -= 21;  // above the others where there is room, else below

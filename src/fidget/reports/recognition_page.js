@@ -1,6 +1,6 @@
 // The page itself: state, players, words, table, keys and pointer; last of the three scripts.
 const byId = id => document.getElementById(id), shown = JSON.parse(byId("videos").textContent);
-const MOST_CURVES = 8, PAGE_ROWS = 100;
+const MOST_CURVES = 8, PAGE_ROWS = 100, FIRST_ACTIONS = 8;
 function element(name, text, attributes = {}) {
   const made = document.createElement(name);
   if (text !== undefined) made.textContent = text;
@@ -8,7 +8,7 @@ function element(name, text, attributes = {}) {
   return made;
 }
 // ---- the video that is shown, and what belongs to it
-let data, bounds, view, all, chosen, player, joints, folded, curvesOf, marked, page, told_last = "", said_at = 0;
+let data, bounds, view, all, chosen, player, joints, folded, curvesOf, marked, page, told_last = "", said_at = 0, moreShown = false;
 const video = byId("video"), stage = byId("stage");
 
 function load(number) {
@@ -103,7 +103,7 @@ function announce(time) {
   told_last = text; said_at = performance.now(); byId("live").textContent = `${clock(time)}: ${text}`;
 }
 function detail() {
-  const box = byId("detail");
+  const box = byId("detail"); byId("go").disabled = chosen < 0;
   if (chosen < 0) { box.replaceChildren(element("p", "No segment is chosen. Click one, or press the up and down arrow keys.", { class: "soft" })); return; }
   const one = segmentOf(chosen), list = element("ul", undefined, { class: "others" });
   for (const [name, share] of one.others) {
@@ -138,7 +138,7 @@ function setPerson(p) {
 }
 function keys() {  // the legend is where curves are chosen
   const person = data.persons[curvesOf];
-  byId("actions").replaceChildren(...person.curves.actions.map((action, row) => {
+  const choices = person.curves.actions.map((action, row) => {
     const place = marked.indexOf(row), label = element("label", undefined, { class: place < 0 ? "off" : "" }), box = element("input", undefined, { type: "checkbox", value: row });
     box.checked = place >= 0; box.disabled = place < 0 && marked.filter(one => one >= 0).length >= MOST_CURVES;
     label.append(box);
@@ -153,7 +153,12 @@ function keys() {  // the legend is where curves are chosen
       keys(); draw(); byId("actions").querySelector(`[value="${row}"]`).focus();
     });
     return label;
-  }));
+  });
+  const first = choices.filter((_, row) => row < FIRST_ACTIONS || marked.includes(row)), rest = choices.filter(one => !first.includes(one));
+  if (!rest.length) { byId("actions").replaceChildren(...first); return; }
+  const more = element("details"), box = element("div", undefined, { class: "rest" });
+  more.open = moreShown; more.addEventListener("toggle", () => { moreShown = more.open; });
+  box.append(...rest); more.append(element("summary", `${rest.length} more actions`), box); byId("actions").replaceChildren(...first, more);
 }
 
 // ---- the table: everything on the timeline, in words
@@ -313,5 +318,7 @@ stage.addEventListener("click", turn);
 shown.forEach((name, number) => byId("which").append(element("option", name, { value: number })));
 byId("which-choice").hidden = shown.length < 2;
 byId("which").addEventListener("change", () => load(Number(byId("which").value)));
+let laidFor = 0;
+new ResizeObserver(() => { if (data && plot.clientWidth !== laidFor) { laidFor = plot.clientWidth; resize(); } }).observe(plot);  // scroll bars come and go
 addEventListener("resize", resize); matchMedia("(prefers-color-scheme: dark)").addEventListener("change", resize);
 if (shown.length) load(0);

@@ -99,8 +99,7 @@ def _page(
 <noscript><p class="banner">This page needs scripts. The JSON and CSV files beside it say the
 same.</p></noscript>
 <main>
-<div class="pair">{_left(linked, private)}{_right()}</div>
-{_table()}
+<div class="pair">{_left(linked, private)}{_right()}{_table()}</div>
 </main>
 <div id="hint" aria-hidden="true" hidden></div>
 <div id="live" class="unseen" role="status" aria-live="polite"></div>
@@ -173,7 +172,7 @@ def _right() -> str:
 <button type="button" data-do="panRight" aria-label="move the timeline right">&gt;</button>
 <button type="button" data-do="previous">previous segment</button>
 <button type="button" data-do="next">next segment</button>
-<button type="button" data-do="go">go</button>
+<button type="button" id="go" data-do="go" disabled>go to segment</button>
 <button type="button" id="fold">fold actions</button><span id="span" class="soft digits"></span></div>
 <ul class="legend">{looks}</ul>
 <div id="plot">

@@ -67,9 +67,14 @@ function usualStep(times) {
   steps.sort((a, b) => a - b);
   return steps.length ? steps[steps.length >> 1] : 0;
 }
-// The neighbour of a segment in order of start, or of the time where none is chosen; -1 where there is none.
+// The neighbour of a segment in order of start; where none is chosen that of the time, the first or last at the ends;
+// -1 where there is none.
 function neighbour(starts, chosen, direction, time) {
-  const place = chosen >= 0 ? chosen + direction : direction > 0 ? countUpTo(starts, time) : countUpTo(starts, time - 1e-6) - 1;
+  if (chosen < 0) {
+    const first = countUpTo(starts, time - 1e-6);
+    return Math.min(Math.max(direction > 0 ? first : first - 1, 0), starts.length - 1);
+  }
+  const place = chosen + direction;
   return place >= 0 && place < starts.length ? place : chosen;
 }
 
