@@ -48,7 +48,14 @@ def made(tmp_path_factory) -> Made:
         for name, ids in (("train", train_ids), ("val", val_ids))
     }
     recipe = tiny("train.epochs=2", 'eval.splits=["val"]')
-    train(recipe, cache, Protocol("limbs", TREE, splits), directory / "run", Machines("cpu"), say=lambda _: 0)
+    train(
+        recipe,
+        cache,
+        Protocol("limbs", TREE, splits, simulated=True),
+        directory / "run",
+        Machines("cpu"),
+        say=lambda _: 0,
+    )
 
     one = clips[0]
     long = dataclasses.replace(
@@ -160,4 +167,4 @@ def test_a_directory_without_a_run_is_refused(tmp_path, fidget, capsys) -> None:
     (tmp_path / "joint").mkdir()
     (tmp_path / "joint" / "recipe.toml").write_text("")
     assert fidget("a.mp4", "--run", tmp_path) == 1
-    assert "several streams (joint): name one" in capsys.readouterr().err
+    assert f"{tmp_path / 'joint'}: expected a finished run" in capsys.readouterr().err

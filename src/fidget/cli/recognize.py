@@ -18,9 +18,12 @@ examples:
   fidget recognize --poses poses --run runs/skeleton_detector -o found --threshold 0.3
   fidget recognize --live 0 --run runs/stgcnpp
   fidget recognize demo/videos --run demo
+  fidget recognize talk.mp4 --run runs/joint --run runs/manet --fusion fusion.json
 
-RUN is a run of fidget train over poses, or of fidget detect train over poses; demo is a small one that comes
-with the project, trained on simulated data, for trying things: what it says of people means nothing.
+RUN is a run of fidget train, or of fidget detect train, over poses or frames; demo is a small one that comes
+with the project, trained on simulated data, for trying things: what it says of people means nothing. Several
+runs of fidget train with the same actions are fused: by the mean of their logarithms, or as --fusion says. A
+directory that holds the runs of several streams stands for all of them.
 For every video OUT gets NAME.json (all of it), NAME.csv, NAME.eaf (ELAN), NAME-boris.csv and
 NAME-boris-import.csv (BORIS), NAME-overlay.mp4 and NAME.html. Poses are extracted into OUT/poses unless
 --poses names a cache; the same command again does only what is missing. --private writes skeletons on a plain
@@ -42,7 +45,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add = parser.add_argument
     add("videos", nargs="*", metavar="VIDEO", help="files, directories, globs, lists (.txt)")
-    add("--run", type=Path, required=True, metavar="RUN", dest="trained", help="a trained model; demo: ours")
+    add(
+        "--run",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="RUN",
+        dest="trained",
+        help="a trained model; demo: ours; give several to fuse them",
+    )
+    add("--fusion", type=Path, metavar="FILE", help="how runs are fused, of fidget fuse --save")
     add("-o", "--output", type=Path, default=Path("recognized"), metavar="OUT", help="default: recognized")
     add("--poses", type=Path, metavar="DIR", help="a pose cache of the videos; without VIDEO, all its clips")
     add("--threshold", type=float, default=0.5, metavar="P", help="least probability said (default: 0.5)")
@@ -89,21 +101,21 @@ def run(args: argparse.Namespace) -> int:
 
     from fidget.recognition.analysis import load_model
 
-    model = load_model(_run_directory(args), args.device)
+    runs = [_run_directory(run, args.output) for run in args.trained]
+    model = load_model(runs, args.device, args.fusion)
     if args.live is not None:
         return _live(args, model, rules)
     return _files(args, model, rules)
 
 
-def _run_directory(args: argparse.Namespace) -> Path:
+def _run_directory(trained: Path, output: Path) -> Path:
     """The run that was named, or the one that comes with the project, unpacked into OUT."""
-    trained: Path = args.trained
     if str(trained) != DEMO or (trained / "recipe.toml").is_file():
         return trained
     from fidget.recognition.demo_recogniser import FILE, unpack_run
 
     _note("demo recogniser: trained on simulated data; what it says of people means nothing")
-    return unpack_run(FILE, args.output / "demo-recogniser")
+    return unpack_run(FILE, output / "demo-recogniser")
 
 
 def _rules(args: argparse.Namespace) -> AnalysisRules:
@@ -172,17 +184,17 @@ def _extract(args: argparse.Namespace, model: Model, cache: Path) -> None:
     from fidget.recognition.analysis import extraction_layout
     from pose_extract.command import main as extract_poses
 
-    words = [*args.videos, "-o", str(cache), "--model", args.model, "--layout", extraction_layout(model)]
-    words += ["--max-persons", str(args.max_persons), "--quiet"]
+    words = [*args.videos, "-o", str(cache), "--model", args.model, "--quiet"]
+    words += ["--max-persons", str(args.max_persons)]
+    layout = extraction_layout(model)
+    words += ["--layout", layout] if layout else []  # a model over frames alone takes no joints
     with redirect_stdout(sys.stderr):  # what is printed is the result, perhaps for a program
         status = extract_poses(words)
     if status == 130:
         raise KeyboardInterrupt
     if status == 2 or not cache.is_dir() or not any(cache.iterdir()):
-        raise ValueError(
-            f"poses of layout {extraction_layout(model)!r}, which the model takes, could not be extracted "
-            f"(extract-poses {' '.join(words)})"
-        )
+        of = f" of layout {layout!r}, which the model takes," if layout else ""
+        raise ValueError(f"poses{of} could not be extracted (extract-poses {' '.join(words)})")
 
 
 def _tell(args: argparse.Namespace, result: JobResult) -> None:
@@ -200,9 +212,9 @@ def _tell(args: argparse.Namespace, result: JobResult) -> None:
         for person in found.persons:
             for one in person.segments[:12]:
                 span = f"{one.start_s:8.2f} - {one.end_s:8.2f} s"
-                print(f"  person {person.track_id}  {span}  {one.probability:.2f}  {one.words}")
+                print(f"  {person.name}  {span}  {one.probability:.2f}  {one.words}")
             if len(person.segments) > 12:
-                print(f"  person {person.track_id}  and {len(person.segments) - 12} segments more")
+                print(f"  {person.name}  and {len(person.segments) - 12} segments more")
 
 
 def _live(args: argparse.Namespace, model: Model, rules: AnalysisRules) -> int:
@@ -211,6 +223,11 @@ def _live(args: argparse.Namespace, model: Model, rules: AnalysisRules) -> int:
 
     if not isinstance(model, Recogniser):
         raise UsageError("--live takes a recogniser (fidget train): a detector looks at whole recordings")
+    if model.takes_frames:
+        named = ", ".join(one.name for one in model.networks if one.takes_frames)
+        raise UsageError(
+            f"--live takes recognisers over poses: {named} sees frames, of which --live keeps none"
+        )
     import json
 
     from fidget.recognition.analysis import extraction_layout

@@ -9,7 +9,7 @@ from pathlib import Path
 from fidget.detection.inputs import short_side_of
 from fidget.detection.recipe import DetectionRecipe
 from fidget.detection.recordings import FeatureRecordings, VideoRecordings
-from fidget.frames.person_crop import PersonCrop
+from fidget.frames.person_crop import AROUND_PERSON
 from fidget.frames.video_clips import VideoClips
 from poses.cache_reader import PoseCache
 from protocols.detection_table import DetectionTable
@@ -44,7 +44,7 @@ def open_videos(
         if done in (1, todo):
             say(f"videos read once: {done:,} of {todo:,} new ones")
 
-    crop = PersonCrop(margin=0.0, square=False) if recipe.input.person_crop else None
+    crop = AROUND_PERSON if recipe.input.person_crop else None
     clips = VideoClips(
         videos,
         names,

@@ -52,6 +52,10 @@ class PersonCrop:
         return np.concatenate([begin * scale, (begin + wanted) * scale]).astype(np.float32)
 
 
+AROUND_PERSON = PersonCrop(margin=0.0, square=False)
+"""What recipes with `input.person_crop` crop: the joined box, nothing more."""
+
+
 def _joined_px(clip: PoseClip) -> NDArray[np.float64] | None:
     """(4,) the main subject in all frames, within the picture; None where there is nothing of it."""
     if not clip.persons:

@@ -69,7 +69,7 @@ def read_frames(
 
 def write_frames(
     entry: VideoEntry, wanted: NDArray[np.int64], hw: tuple[int, int], place: Place, threads: int = 1
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Write frames where they are to be, and give each number once its picture stands there, in no set order.
 
     Args:

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from fidget.detection.recordings import Recordings
 from fidget.detection.trained_detector import TrainedDetector, load_detector
+from fidget.recognition.clip_video import opened_for_detection
+from fidget.recognition.clip_windows import ClipWindow, Progress, SeenVideo, part_of, window_probabilities
 from fidget.recognition.decisions import DecisionRules, merged
 from fidget.recognition.detected import curves_of_found, segments_of_found
 from fidget.recognition.person_recordings import PersonRecordings
-from fidget.recognition.person_windows import (
-    WindowLength,
-    cut,
-    person_windows,
-    pose_quality,
-    seen_frames,
-)
-from fidget.recognition.recogniser import Recogniser, load_recogniser, stored_json
-from fidget.recognition.result import Curves, Person, VideoResult
+from fidget.recognition.person_windows import WindowLength, person_windows, pose_quality, seen_frames
+from fidget.recognition.recogniser import Recogniser, load_recogniser
+from fidget.recognition.result import NOBODY, Curves, Person, Segment, VideoResult
+from fidget.recognition.trained_network import origin_of
+from fidget.recognition.window_frames import opened_video
 from fidget.training.run_directory import RunDirectory
 from poses.clip import PoseClip
 from protocols.label_tree import LabelTree
-from skeleton_models.clip_arrays import ClipArrays
-
-Progress = Callable[[float], None]  # seconds of a person looked at since the last call
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +31,31 @@ class FindingModel:
     """A detector, and what its run says of it.
 
     Attributes:
-        detector: over poses.
+        detector: over poses or frames.
         weights_hash: 16 hexadecimal digits of the file of weights.
         simulated: whether its annotated recordings were simulated.
+        unrecorded: its name, where its run does not record that.
     """
 
     detector: TrainedDetector
     weights_hash: str
     simulated: bool
+    unrecorded: tuple[str, ...] = ()
 
     @property
     def tree(self) -> LabelTree:
         """Its actions."""
         return self.detector.tree
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it needs the video."""
+        return self.detector.recipe.input.form == "frames"
+
+    @property
+    def sees_whole_picture(self) -> bool:
+        """Whether it sees whole pictures: then it does not know of whom it speaks."""
+        return self.takes_frames and not self.detector.recipe.input.person_crop
 
     @property
     def method(self) -> str:
@@ -74,31 +82,46 @@ class AnalysisRules:
     all_views: bool = True
 
 
-def load_model(run: Path, device: str = "auto") -> Model:
-    """The recogniser or the detector of a run directory, whichever lies there.
+def load_model(runs: Sequence[Path], device: str = "auto", fusion: Path | None = None) -> Model:
+    """The recogniser of some run directories, or the detector of one.
+
+    Args:
+        runs: of `fidget train`, whose networks are fused; or one of `fidget detect train`.
+        device: `auto`, `cpu` or `cuda`.
+        fusion: see `load_recogniser`.
 
     Raises:
-        ValueError: neither does, or the model is not over poses.
+        ValueError: a directory holds no run, the runs do not go together, or a detector takes features.
+        OSError: the fusion cannot be read.
     """
-    if not run.is_dir():
-        raise ValueError(f"{run}: expected a run directory of fidget train or fidget detect train")
-    if not (run / "tree.json").is_file():
-        return load_recogniser(run, device)
-    detector = load_detector(run, device)
-    if detector.recipe.input.form != "poses":
+    for run in runs:
+        if not run.is_dir():
+            raise ValueError(f"{run}: expected a run directory of fidget train or fidget detect train")
+    detectors = [run for run in runs if (run / "tree.json").is_file()]
+    if not detectors:
+        return load_recogniser(runs, device, fusion)
+    if len(runs) > 1 or fusion is not None:
         raise ValueError(
-            f"{run} detects in {detector.recipe.input.form}: fidget recognize takes a detector over poses; "
-            "use fidget detect run"
+            f"{detectors[0]} is a detector, whose segments are not fused with anything: name it alone"
+        )
+    (run,) = runs
+    detector = load_detector(run, device)
+    if detector.recipe.input.form == "features":
+        raise ValueError(
+            f"{run} detects in files of features: fidget recognize takes a detector over poses or frames"
         )
     selected = RunDirectory(run).selected
     digest = hashlib.sha256(selected.read_bytes()).hexdigest()[:16]
-    simulated = stored_json(run / "summary.json").get("simulated") is True
-    return FindingModel(detector, digest, simulated or "simul" in detector.tree.name.lower())
+    origin = origin_of(run, detector.tree)
+    unrecorded = () if origin.recorded else (detector.recipe.name,)
+    return FindingModel(detector, digest, origin.simulated, unrecorded)
 
 
 def layout_of(model: Model) -> str:
-    """Name of the joints that a model takes."""
-    return model.layout.name if isinstance(model, Recogniser) else str(model.detector.shapes.layout)
+    """Name of the joints that a model takes; empty where it takes none."""
+    if isinstance(model, Recogniser):
+        return model.layout.name if model.layout is not None else ""
+    return str(model.detector.shapes.layout)
 
 
 def extraction_layout(model: Model) -> str:
@@ -112,6 +135,7 @@ def analysed(
     clip_id: str,
     rules: AnalysisRules,
     step: Progress = lambda seconds: None,
+    source: Path | None = None,
 ) -> tuple[Person, ...]:
     """What each tracked person of a clip does.
 
@@ -121,44 +145,89 @@ def analysed(
         clip_id: of a clip with at least two frames.
         rules: see there.
         step: told the seconds of a person that each batch went on.
+        source: the video, for models that take frames.
+
+    Returns:
+        A record for each person; of a model that sees whole pictures one of the only person, or where there
+        are several of nobody in particular (track -1).
 
     Raises:
-        ValueError: the poses are not what the model takes.
+        ValueError: the poses or the video are not what the model takes.
     """
     cache = poses.clips.cache
     clip = cache.read(clip_id)
-    arrays = poses.clips.read(clip_id)
+    video = None
+    if model.takes_frames:
+        if source is None:
+            raise ValueError("its video is not at hand, and the model takes frames: name the video")
+        video = opened_video(source, cache, clip_id)
+    people: list[int | None] = list(range(clip.persons))
+    if model.sees_whole_picture and clip.persons > 1:
+        people = [None]
     if isinstance(model, Recogniser):
-        return tuple(_recognised(model, clip, arrays, person, rules, step) for person in range(clip.persons))
-    ids = [poses.person_id(clip_id, person) for person in range(clip.persons)]
+        return _recognised(model, SeenVideo(clip, poses.clips.read(clip_id), video), people, rules, step)
+    if video is None:
+        ids = [poses.person_id(clip_id, person) for person in range(clip.persons)]
+        return _found(model, poses, ids, clip, people, rules, step)
+    crops = {
+        f"{clip_id}, {number}": None if model.sees_whole_picture or person is None else part_of(clip, person)
+        for number, person in enumerate(people)
+    }
+    with opened_for_detection(model.detector.recipe, video, clip.time_s, crops) as recordings:
+        return _found(model, recordings, list(crops), clip, people, rules, step)
+
+
+def _found(
+    model: FindingModel,
+    recordings: Recordings,
+    ids: Sequence[str],
+    clip: PoseClip,
+    people: Sequence[int | None],
+    rules: AnalysisRules,
+    step: Progress,
+) -> tuple[Person, ...]:
+    """Each person's segments, from the recording of that person."""
+    if not ids:
+        return ()
+    start_s, end_s = recordings.span_s(ids[0])
     persons = []
-    start_s, end_s = poses.span_s(ids[0]) if ids else (0.0, 0.0)
-    for person, found in enumerate(model.detector.find(poses, ids, step=step) if ids else ()):
-        time_s, quality = pose_quality(clip.time_s, clip.score[person])
+    for person, found in zip(people, model.detector.find(recordings, ids, step=step), strict=True):
         curves = curves_of_found(found, len(model.tree.actions), start_s, end_s, rules.length.step_s)
         segments = segments_of_found(found, model.tree, rules.decision)
-        persons.append(Person(int(clip.track_ids[person]), time_s, quality, segments, curves))
+        persons.append(_record(clip, person, segments, curves))
     return tuple(persons)
 
 
 def _recognised(
-    model: Recogniser, clip: PoseClip, poses: ClipArrays, person: int, rules: AnalysisRules, step: Progress
-) -> Person:
-    windows = person_windows(clip.time_s, seen_frames(poses.score[person]), rules.length)
+    model: Recogniser, seen: SeenVideo, people: Sequence[int | None], rules: AnalysisRules, step: Progress
+) -> tuple[Person, ...]:
+    """Each person's windows, all of them in order of time, so that a video is read once."""
+    clip = seen.clip
+    windows = []
+    for person in people:
+        score = seen.poses.score
+        there = (
+            seen_frames(score[person]) if person is not None else np.any([*map(seen_frames, score)], axis=0)
+        )
+        windows += [ClipWindow(person, one) for one in person_windows(clip.time_s, there, rules.length)]
+    windows.sort(key=lambda one: one.window.first)
+    found = window_probabilities(model, seen, windows, rules.all_views, step, rules.length.step_s)  # (W, A)
+    persons = []
+    for person in people:
+        own = [row for row, one in enumerate(windows) if one.person == person]
+        spans = [windows[row].window.span for row in own]
+        middles = np.array([one.middle_s for one in spans], np.float64)
+        curves = Curves(middles, np.ascontiguousarray(found[own].T.astype(np.float32)))
+        segments = merged(spans, found[own], model.tree, rules.decision)
+        persons.append(_record(clip, person, segments, curves))
+    return tuple(persons)
 
-    def read(number: int) -> ClipArrays:
-        one = windows[number]
-        step(rules.length.step_s)
-        return cut(poses, person, one.first, one.last)
 
-    found = model.probabilities(len(windows), read, rules.all_views)  # (W, A)
+def _record(clip: PoseClip, person: int | None, segments: tuple[Segment, ...], curves: Curves) -> Person:
+    """With the person's number and pose quality; of nobody in particular there is none."""
+    if person is None:
+        return Person(NOBODY, np.zeros(0), np.zeros(0, np.float32), segments, curves)
     time_s, quality = pose_quality(clip.time_s, clip.score[person])
-    spans = [one.span for one in windows]
-    curves = Curves(
-        np.array([one.middle_s for one in spans], np.float64),
-        np.ascontiguousarray(found.T.astype(np.float32)),
-    )
-    segments = merged(spans, found, model.tree, rules.decision)
     return Person(int(clip.track_ids[person]), time_s, quality, segments, curves)
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fidget.recognition.recogniser import stored_json
+from fidget.recognition.trained_network import stored_json
 from fidget.training.run_directory import load_tensors
 from poses.whole_file import replacing
 

@@ -105,7 +105,7 @@ def _add_tiers(root: ET.Element, tiers: Sequence[tuple[str, str, _Placed]], slot
 
 def _tiers(person: Person, result: VideoResult, start_s: float) -> list[tuple[str, str, _Placed]]:
     """The tiers of a person: name, participant, annotations in order that do not overlap."""
-    who = f"person {person.track_id}"
+    who = person.name
     by_group: dict[str, list[Segment]] = {}
     for one in person.segments:
         sure_group = "" if one.status == "sure" and not result.groups else "unsure"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fidget.recognition.result import Segment, VideoResult
+from fidget.recognition.result import NOBODY, Person, Segment, VideoResult
 from fidget.reports.drawing import put_label
 from fidget.reports.overlay import Background, ClipPainter
 from fidget.reports.video_file import write_video
@@ -48,7 +48,7 @@ def write_recognition_overlay(
     painter = ClipPainter(clip, _LONGEST_SIDE_PX)
     background = Background(clip, None if private else source, (painter.height, painter.width))
     size = (painter.height, painter.width)
-    spoken = [_Spoken(f"#{person.track_id}", person.segments) for person in result.persons]
+    spoken = [_Spoken(_mark(person), person.segments) for person in result.persons]
     foot = "trained on simulated data" if result.simulated else ""
     with (
         closing(background.frames()) as frames,
@@ -61,6 +61,11 @@ def write_recognition_overlay(
             video.add(now_s, painted)
             on_frames(1)
     return background.note
+
+
+def _mark(person: Person) -> str:
+    """As the skeleton of the person is marked."""
+    return person.name if person.track_id == NOBODY else f"#{person.track_id}"
 
 
 class _Spoken:

@@ -34,6 +34,8 @@ VERSION = "fidget recognize 1"
 Status = Literal["sure", "unsure", "abstained"]
 STATUSES: tuple[Status, ...] = ("sure", "unsure", "abstained")
 
+NOBODY = -1  # track of what is seen in the whole picture, of nobody in particular
+
 _DIGITS = 5
 
 
@@ -99,8 +101,8 @@ class Person:
     """One tracked person.
 
     Attributes:
-        track_id: as in the pose cache and on the overlay; -1 where a detector over frames saw nobody in
-            particular.
+        track_id: as in the pose cache and on the overlay; `NOBODY` where a model over frames saw
+            nobody in particular.
         time_s: (F,) float64 seconds of the steps at which pose quality is told (every frame of short videos,
             fewer of long ones).
         quality: (F,) float32 mean confidence of the joints in 0..1; 0 where the person was not seen. F may be
@@ -114,6 +116,11 @@ class Person:
     quality: NDArray[np.float32]
     segments: tuple[Segment, ...]
     curves: Curves
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return "whole picture" if self.track_id == NOBODY else f"person {self.track_id}"
 
 
 @dataclass(frozen=True, eq=False)

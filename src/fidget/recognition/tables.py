@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fidget.recognition.result import Segment, VideoResult, to_json
+from fidget.recognition.result import Person, Segment, VideoResult, to_json
 from poses.whole_file import replacing
 
 COLUMNS = (
@@ -47,8 +47,9 @@ def write_csv(path: Path, result: VideoResult) -> None:
     for person, one in _segments(result):
         second = one.alternatives[1] if len(one.alternatives) > 1 else None
         rows.append([
-            result.video_id, person, repr(one.start_s), repr(one.end_s), one.status, one.action or "",
-            one.group or "", f"{one.probability:.5f}", one.words, second.action if second else "",
+            result.video_id, person.track_id, repr(one.start_s), repr(one.end_s), one.status,
+            one.action or "", one.group or "", f"{one.probability:.5f}", one.words,
+            second.action if second else "",
             f"{second.probability:.5f}" if second else "", str(result.simulated).lower(),
         ])  # fmt: skip
     _write(path, COLUMNS, rows)
@@ -62,7 +63,7 @@ def write_boris(path: Path, result: VideoResult, media: str, start_s: float = 0.
         begin, end = one.start_s - start_s, one.end_s - start_s
         rows.append([
             result.video_id, "", _description(result), "Media file(s)", f"player #1:{media}", "0.0",
-            length_s, length_s, f"{result.frame_rate:.3f}", f"person {person}", length_s, one.action,
+            length_s, length_s, f"{result.frame_rate:.3f}", person.name, length_s, one.action,
             one.group or "", "STATE", f"{begin:.3f}", f"{end:.3f}", f"{end - begin:.3f}", media, "", "", "",
             "", f"probability {one.probability:.3f}", "",
         ])  # fmt: skip
@@ -75,15 +76,15 @@ def write_boris_import(path: Path, result: VideoResult, start_s: float = 0.0) ->
     for person, one in _sure(result):
         comment = f"probability {one.probability:.3f}"
         for time_s, said in ((one.start_s, comment), (one.end_s, "")):
-            rows.append([f"{time_s - start_s:.3f}", f"person {person}", one.action, "", said])
+            rows.append([f"{time_s - start_s:.3f}", person.name, one.action, "", said])
     _write(path, IMPORT_COLUMNS, sorted(rows, key=lambda row: float(str(row[0]))))
 
 
-def _segments(result: VideoResult) -> list[tuple[int, Segment]]:
-    return [(person.track_id, one) for person in result.persons for one in person.segments]
+def _segments(result: VideoResult) -> list[tuple[Person, Segment]]:
+    return [(person, one) for person in result.persons for one in person.segments]
 
 
-def _sure(result: VideoResult) -> list[tuple[int, Segment]]:
+def _sure(result: VideoResult) -> list[tuple[Person, Segment]]:
     return [(person, one) for person, one in _segments(result) if one.status == "sure"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -104,7 +104,7 @@ def recognise_clip(
     if before is not None:
         return before, files, True
     clip = poses.clips.cache.read(clip_id)
-    persons = analysed(model, poses, clip_id, rules, step) if clip.persons and clip.frames > 1 else ()
+    persons = analysed(model, poses, clip_id, rules, step, source) if clip.persons and clip.frames > 1 else ()
     shown_path = "" if source is None else source.name if output.private else str(source)
     result = described(model, clip, persons, shown_path, ())
     warnings = _warnings(model, poses, result, clip.frames)
@@ -155,9 +155,8 @@ def _made_with(
     model: Model, poses: PersonRecordings, clip_id: str, rules: AnalysisRules, output: OutputRules
 ) -> dict[str, Any]:
     """What decides the files of a clip; equal means that they need not be made again."""
-    one_hash = model.run.weights_hash if isinstance(model, Recogniser) else model.weights_hash
     return {
-        "weights": one_hash,
+        "weights": model.weights_hash,
         "poses": [str(value) for value in poses.clips.checksums[clip_id]],  # type: ignore[attr-defined]
         "rules": asdict(rules),
         "overlay": output.overlay,
@@ -177,6 +176,23 @@ def _stored(files: VideoFiles, made_with: dict[str, Any], output: OutputRules) -
         return None
 
 
+def _of_whole_pictures(model: Model, track_ids: Sequence[int]) -> list[str]:
+    """What a model says that sees all people of a video at once."""
+    if len(track_ids) < 2:
+        return []
+    if model.sees_whole_picture:
+        return [
+            f"the model sees the whole picture, in which there are {len(track_ids)} persons: what it says is "
+            "not assigned to a person"
+        ]
+    networks = model.networks if isinstance(model, Recogniser) else ()
+    return [
+        f"{one.name} sees the whole picture: of {len(track_ids)} persons it says the same at a time"
+        for one in networks
+        if one.sees_whole_picture
+    ]
+
+
 def _warnings(model: Model, poses: PersonRecordings, result: VideoResult, frames: int) -> list[str]:
     """What a reader of the record has to know."""
     found = []
@@ -193,10 +209,16 @@ def _warnings(model: Model, poses: PersonRecordings, result: VideoResult, frames
         found.append("scores of a detector are not calibrated: compare them, do not take them for shares")
     if model.simulated:
         found.append("the model was trained on simulated data")
+    if model.unrecorded:
+        found.append(
+            f"the run of {', '.join(model.unrecorded)} does not record whether its data was simulated (an "
+            f"older fidget made it); by the names in it, it was{'' if model.simulated else ' not'}"
+        )
+    found += _of_whole_pictures(model, poses.clips.cache.row(result.video_id).track_ids)
     for person in result.persons:
         seen = person.quality[person.quality > 0]
         if len(seen) and float(np.mean(seen)) < _FEWEST_JOINTS:
-            found.append(f"person {person.track_id}: poses are poor (mean joint score {np.mean(seen):.2f})")
+            found.append(f"{person.name}: poses are poor (mean joint score {np.mean(seen):.2f})")
         if not person.segments:
-            found.append(f"person {person.track_id}: nothing was recognised")
+            found.append(f"{person.name}: nothing was recognised")
     return found

@@ -142,7 +142,7 @@ class FrameBatches:
 
         def fill(number: int) -> None:
             clip = clips[number]
-            numbers = self._test_numbers(clip.frames)[first:last]  # (K, T)
+            numbers = self.test_numbers(clip.frames)[first:last]  # (K, T)
             person = self._person(clip)
             crops = evaluation_crops(clip.frame_hw, person, self.augment, self.test_crops)  # (crops, 4)
             read = clip.read(numbers.reshape(-1))  # (K * T, H, W, 3)
@@ -162,7 +162,7 @@ class FrameBatches:
             return uniform_indices(frames, self.frames, rng)
         return segment_indices(frames, self.frames, rng)
 
-    def _test_numbers(self, frames: int) -> NDArray[np.int64]:
+    def test_numbers(self, frames: int) -> NDArray[np.int64]:
         """(test_clips, T) frames of a clip in evaluation."""
         if self.sampling == "dense":
             return strided_indices(frames, self.frames, self.stride, self.test_clips)

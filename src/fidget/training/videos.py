@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fidget.frames.frame_cache import CacheForm, FrameCache
-from fidget.frames.person_crop import PersonCrop
+from fidget.frames.person_crop import AROUND_PERSON
 from fidget.frames.video_clips import VideoClips
 from fidget.training.frame_batches import preprocessing_of
 from fidget.training.recipe import Recipe
@@ -73,7 +73,7 @@ def open_videos(
         short_side=short_side_of(recipe),
         cache=cache,
         poses=None if places.poses is None else PoseCache(places.poses),
-        person_crop=PersonCrop(margin=0.0, square=False) if recipe.input.person_crop else None,
+        person_crop=AROUND_PERSON if recipe.input.person_crop else None,
         progress=progress,
     )
 

@@ -22,7 +22,7 @@ from poses.cache_reader import PoseCache
 class OneEach:
     """A detector that finds as many actions as the place of the person says."""
 
-    recipe = SimpleNamespace(name="stub")
+    recipe = SimpleNamespace(name="stub", input=SimpleNamespace(form="poses"))
     shapes = SimpleNamespace(layout="coco17")
     tree = TREE
 
@@ -81,4 +81,4 @@ def test_a_video_is_the_row_of_its_path_or_of_its_name_and_size(tmp_path) -> Non
 
 def test_a_directory_that_is_not_there_is_named(tmp_path) -> None:
     with pytest.raises(ValueError, match="expected a run directory of fidget train or fidget detect train"):
-        load_model(tmp_path / "nowhere")
+        load_model([tmp_path / "nowhere"])

@@ -15,7 +15,7 @@ from skeleton_models.clip_arrays import ClipArrays
 
 def test_the_file_is_small_and_says_that_it_is_simulated(tmp_path) -> None:
     assert FILE.stat().st_size < MOST_BYTES
-    model = load_model(unpack_run(FILE, tmp_path / "demo"), "cpu")
+    model = load_model([unpack_run(FILE, tmp_path / "demo")], "cpu")
     assert model.simulated and "simulated" in model.method and model.calibrated
     assert extraction_layout(model) == "coco_wholebody133" and len(model.tree.actions) == 82
     text = "".join((tmp_path / "demo" / name).read_text() for name in ("environment.json", "summary.json"))
@@ -23,7 +23,7 @@ def test_the_file_is_small_and_says_that_it_is_simulated(tmp_path) -> None:
 
 
 def test_it_gives_probabilities(tmp_path) -> None:
-    model = load_model(unpack_run(FILE, tmp_path / "demo"), "cpu")
+    model = load_model([unpack_run(FILE, tmp_path / "demo")], "cpu")
     xy_px = np.random.default_rng(0).uniform(0, 99, (1, 20, len(model.layout.joints), 2)).astype(np.float32)
     poses = ClipArrays(xy_px, np.ones(xy_px.shape[:3], np.float32), (100, 100))
     found = model.probabilities(1, lambda _: poses, all_views=False)
