@@ -175,15 +175,24 @@ class FrameResNet(RgbModel):
         Raises:
             ValueError: T is not what the network was built for.
         """
+        y = self.frame_maps(x)  # (N * T, num_features, H', W')
+        y = y.mean((2, 3), dtype=torch.promote_types(y.dtype, torch.float32))  # (N * T, num_features)
+        features: Tensor = self.frame_dropout(y).unflatten(0, (-1, self.frames))
+        return features
+
+    def frame_maps(self, x: Tensor) -> Tensor:
+        """Feature maps of every frame, clip after clip: (N, 3, T, H, W) to (N * T, num_features, H', W').
+
+        Raises:
+            ValueError: T is not what the network was built for.
+        """
         check_frames(type(self).__name__, x, self.frames)
         y = x.transpose(1, 2).flatten(0, 1)  # (N * T, 3, H, W), without a copy where channels lie last
         y = functional.relu(self.conv1(y), inplace=True)  # (N * T, width, H / 2, W / 2)
         y = functional.max_pool2d(y, 3, 2, 1)  # (N * T, width, H / 4, W / 4)
         for stage in self.stages:
             y = stage(y)  # halved from the second stage on
-        y = y.mean((2, 3), dtype=torch.promote_types(y.dtype, torch.float32))  # (N * T, num_features)
-        features: Tensor = self.frame_dropout(y).unflatten(0, (-1, self.frames))
-        return features
+        return y
 
     def forward_features(self, x: Tensor) -> Tensor:
         """(N, 3, T, H, W) to (N, num_features), the mean of `frame_features`; raises as it does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from protocols.emotion_table import EmotionTable
@@ -17,11 +17,40 @@ simulated. What is wrong (unknown emotions, empty cells, duplicates) is named wi
 SETS = ("mma82", "ma52pro", "own")
 
 
-def add_table_options(parser: argparse.ArgumentParser) -> None:
-    """Register TABLE and what says how it is read."""
+class SetOrOverride(argparse.Action):
+    """`--set NAME` is the emotions there may be; `--set table.key=value` overrides a recipe, as elsewhere."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Sort one value."""
+        if "=" in values:
+            namespace.overrides = [*namespace.overrides, values]
+        elif values in SETS:
+            namespace.set = values
+        else:
+            parser.error(
+                f"argument --set: expected one of {', '.join(SETS)}, or table.key=value of a recipe, "
+                f"got {values!r}"
+            )
+
+
+def add_table_options(parser: argparse.ArgumentParser, overrides: bool = False) -> None:
+    """Register TABLE and what says how it is read; with `overrides` --set takes those of a recipe too."""
     add = parser.add_argument
     add("table", metavar="TABLE", help="clips with an emotion and micro-actions each")
-    add("--set", choices=SETS, default="own", help="the emotions there may be (default: own, as in TABLE)")
+    told = "the emotions there may be (default: own, as in TABLE)"
+    if overrides:
+        names = f"{{{','.join(SETS)}}}|KEY=VALUE"
+        told += "; with --videos also overrides of the recipe"
+        add("--set", action=SetOrOverride, default="own", metavar=names, help=told)
+        parser.set_defaults(overrides=[])
+    else:
+        add("--set", choices=SETS, default="own", help=told)
     add("--tree", metavar="TREE", help="micro-actions there may be: mma82, ma52 ... or a file (default: any)")
     add(
         "--without-groups", metavar="GROUP,...", default="",

@@ -57,7 +57,8 @@ def evaluate_emotions(paths: list[Path], seed: int, draws: int) -> Evaluation:
         simulated |= bool(run.get("simulated"))
         notes += [line for line in run.get("notes", []) if line not in notes]
         for file in found:
-            name = f"{path.name}/{file.stem}" if path.is_dir() and len(paths) > 1 else file.stem
+            several = path.is_dir() and len(paths) > 1
+            name = (path.name if len(found) == 1 else f"{path.name}/{file.stem}") if several else file.stem
             name = name if name not in names else str(file)
             names.append(name)
             files.append(read_scores(file))
@@ -88,8 +89,9 @@ def _place(name: str) -> int:
 
 
 def _run_json(path: Path) -> dict:  # type: ignore[type-arg]
-    file = path / "run.json"
-    if not path.is_dir() or not file.is_file():
+    files = [path / name for name in ("run.json", "summary.json")]  # the second of training from videos
+    file = next((one for one in files if one.is_file()), None)
+    if not path.is_dir() or file is None:
         return {}
     try:
         found = json.loads(file.read_text(encoding="utf-8"))

@@ -29,6 +29,26 @@ class FrameEncoder(nn.Module):
         return features
 
 
+class SegmentEncoder(nn.Module):
+    """A network over frames as an encoder of segments: feature maps, the mean over a segment's frames.
+
+    Args:
+        network: such as TSM, for as many frames as a segment has.
+    """
+
+    def __init__(self, network: FrameResNet) -> None:
+        super().__init__()
+        self.network = network
+        self.channels = network.num_features
+        for weight in network.get_classifier().parameters():
+            weight.requires_grad_(False)  # it is in no loss
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, T, H, W) normalised frames to (N, C, H', W')."""
+        maps = self.network.frame_maps(x)  # (N * T, C, H', W')
+        return maps.unflatten(0, (len(x), -1)).mean(1)
+
+
 def ma52pro_network(
     *,
     emotions: int,

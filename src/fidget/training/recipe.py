@@ -240,7 +240,8 @@ def _told(error: ValidationError, kind: type[BaseModel]) -> list[str]:
         else:
             message = problem["msg"].removeprefix("Value error, ")
             shown = repr(problem["input"])
-            lines.append(f"{key}: {message}" + (f", got {shown}" if len(shown) < 60 else ""))
+            begin = f"{key}: " if key else ""  # of the whole recipe
+            lines.append(f"{begin}{message}" + (f", got {shown}" if len(shown) < 60 else ""))
     return lines
 
 
