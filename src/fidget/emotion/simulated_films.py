@@ -2,7 +2,7 @@
 
 Each clip has an emotion. Its micro-actions are more often those that MMA-82's Sankey diagram shows beside it;
 its face takes the emotion's expression, in some clips clearly, in others hardly, with noise on it. Body,
-camera, pictures and poses are the simulator's. Nothing here is about people: expressions are the author's, and
+camera, pictures and poses are the simulator's. Nothing here is about people: expressions are the author's,
 how much they tell is set by `FilmStrengths`.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -58,6 +59,7 @@ EXPRESSIONS = {
 
 _LOWER = ("Shaking legs", "Crossing legs", "Placing hands on legs with elbows outward", "Patting legs")
 _SHARES = {"train": 0.6, "val": 0.1, "test": 0.3}
+FEWEST = 10  # clips, so that every split has some
 _TRIES = 20
 _AT_ONCE = 4
 
@@ -120,10 +122,10 @@ def plan_films(
     """Films of all splits; people stay in one of them.
 
     Raises:
-        ValueError: fewer than ten clips.
+        ValueError: fewer than `FEWEST` clips.
     """
-    if clips < 10:
-        raise ValueError(f"expected at least 10 clips, so that every split has some, got {clips}")
+    if clips < FEWEST:
+        raise ValueError(f"expected at least {FEWEST} clips, so that every split has some, got {clips}")
     people = split_subjects(DOMAIN)
     emotions = emotion_set("mma82").emotions
     ends = np.round(np.cumsum(list(_SHARES.values())) * clips).astype(int)
@@ -216,12 +218,12 @@ def simulate_films(
     films = plan_films(clips, seed, strengths, settings)
     of_bodies = SimulationSettings(label_noise=0.0)
     said = {"clips": clips, "seed": seed, **asdict(settings), **asdict(strengths)}
-    videos = directory / "videos"
+    videos, digest = directory / "videos", films_sha256(films)
     directory.mkdir(parents=True, exist_ok=True)
-    mark_videos(videos, {"simulated": True, "emotions": "mma82", **said, "renderer": films_sha256()})
+    mark_videos(videos, {"simulated": True, "emotions": "mma82", **said, "renderer": digest})
     metadata = CacheMetadata(
         layout=LAYOUT,
-        models={"simulator": films_sha256()},
+        models={"simulator": digest},
         settings={"simulated": "true", **{name: str(value) for name, value in said.items()}},
     )
     with CacheWriter(directory / "poses", metadata) as writer:
@@ -238,9 +240,10 @@ def simulate_films(
     return len(todo)
 
 
-def films_sha256() -> str:
-    """Over the simulator's source files and this one."""
-    return hashlib.sha256(renderer_sha256().encode() + Path(__file__).read_bytes()).hexdigest()
+def films_sha256(films: tuple[PlannedFilm, ...]) -> str:
+    """Over the simulator's source files, the function that stages films, and their plan."""
+    content = f"{renderer_sha256()} {inspect.getsource(stage_film)} {films!r}"
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _rows(pack: list[PlannedFilm], seed: int, settings: SimulationSettings, size: int) -> list[CacheRow]:
