@@ -1,28 +1,33 @@
 """The one place that calls the package `deepface`: emotions of the face in some frames of a clip.
 
 The package fetches its weights when it first runs, and brings TensorFlow; it is no part of Fidget
-(`pip install deepface`). Frames are made on the fly and not stored. A frame without a face, or with several,
-is counted and not used: which of several faces is meant is never guessed.
+(`pip install deepface`). Pictures are made on the fly and not stored: whole frames, in which the package
+looks for faces itself, or, where poses are given, the face on the person's head, and then it looks for none.
+A frame without a face, or with several, is counted and not used: which one is meant is never guessed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fidget.faces.clip_faces import ClipFaces
+from fidget.faces.face_crops import face_crops
 from protocols.emotion_sets import emotion_set
 from protocols.scores import NO_LABEL, ScoreFile
 
 Analyse = Callable[[NDArray[np.uint8]], Sequence[dict[str, Any]]]
-"""A frame (H, W, 3), blue first -> one dictionary a face: `emotion`, label -> per cent. ValueError: none."""
+"""A picture (H, W, 3), blue first -> one dictionary a face: `emotion`, label -> per cent."""
 
 METHOD = "DeepFace"
 FRAMES = 8
+CROP_PX, CROP_MARGIN = 224, 0.1
+"""Of faces cut out for the package, which looks at 48 x 48 grey pixels of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,7 @@ class Faces:
         frames: looked at.
         no_face: of them.
         several: of them.
+        left_out: of clips without, why, one line each; only where faces were looked for here.
     """
 
     scores: ScoreFile
@@ -42,6 +48,7 @@ class Faces:
     frames: int
     no_face: int
     several: int
+    left_out: tuple[str, ...] = field(default=())
 
     def told(self) -> str:
         """The counts in one line."""
@@ -51,22 +58,36 @@ class Faces:
         )
 
 
-def deepface_analyse() -> Analyse:
+def deepface_analyse(faces_given: bool = False) -> Analyse:
     """The package's function.
 
+    Args:
+        faces_given: pictures are faces already: the package looks for none.
+
     Raises:
-        ValueError: the package is not there.
+        ValueError: the package is not there, or not whole. Its function raises ValueError where the package
+            fails, as it does when it cannot fetch its weights.
     """
     try:
         from deepface import DeepFace
     except ImportError as error:
+        missing = error.name if error.name not in (None, "deepface") else ""
+        which = f"which needs {missing} and does not find it" if missing else "which is not installed"
         raise ValueError(
-            "--deepface needs the package deepface, which is not installed; pip install deepface, or take "
+            f"--deepface needs the package deepface, {which}; pip install {missing or 'deepface'}, or take "
             "--face POSES (face landmarks) or --face SCORES.parquet"
         ) from error
+    options: dict[str, Any] = {"detector_backend": "skip"} if faces_given else {}
 
     def analyse(frame: NDArray[np.uint8]) -> Sequence[dict[str, Any]]:
-        found: Sequence[dict[str, Any]] = DeepFace.analyze(frame, actions=["emotion"], silent=True)
+        try:
+            found: Sequence[dict[str, Any]] = DeepFace.analyze(
+                frame, actions=["emotion"], silent=True, **options
+            )
+        except ValueError as error:  # of every kind, also where it cannot fetch its weights
+            if "could not be detected" in str(error):
+                return ()
+            raise ValueError(f"{METHOD}: {error}") from error
         return found
 
     return analyse
@@ -89,10 +110,7 @@ def score_faces(clips: Iterable[tuple[str, Iterable[NDArray[np.uint8]]]], analys
         own = []
         for picture in pictures:
             frames += 1
-            try:
-                found = analyse(picture)
-            except ValueError:  # what the package raises where it finds no face
-                found = ()
+            found = analyse(picture)
             no_face += len(found) == 0
             several += len(found) > 1
             if len(found) == 1:
@@ -117,6 +135,45 @@ def _probabilities(emotion: dict[str, float], labels: Sequence[str]) -> NDArray[
         raise ValueError(f"{METHOD}: expected the labels {', '.join(labels)}, got {', '.join(emotion)}")
     shares = np.array([float(emotion[label]) for label in labels])
     return shares / max(shares.sum(), 1e-9)
+
+
+def score_posed_faces(clip_ids: Iterable[str], faces: ClipFaces, analyse: Analyse) -> Faces:
+    """`score_faces` of the faces on the heads of a pose cache's people, without the package's own search.
+
+    Args:
+        clip_ids: of the clips.
+        faces: of their only person each; a clip with nobody or several people is left out and named.
+        analyse: of a picture that is a face; `deepface_analyse(faces_given=True)`.
+
+    Raises:
+        ValueError: as `score_faces`.
+    """
+    left_out: list[str] = []
+
+    def pictures(clip_id: str) -> Iterable[NDArray[np.uint8]]:
+        try:
+            return posed_crops(faces, clip_id)
+        except ValueError as error:
+            left_out.append(str(error))
+            return ()
+
+    found = score_faces(((clip_id, pictures(clip_id)) for clip_id in clip_ids), analyse)
+    return replace(found, left_out=tuple(left_out))
+
+
+def posed_crops(faces: ClipFaces, clip_id: str, most: int = FRAMES) -> NDArray[np.uint8]:
+    """(K, 224, 224, 3), blue first: the face of a clip's only person, eyes level, in evenly spaced frames.
+
+    Raises:
+        ValueError: no poses of it, nobody there, several people, no face, or not the video of these poses.
+    """
+    if clip_id not in faces.poses:
+        raise ValueError(f"clip {clip_id!r}: no poses of it in {faces.poses.directory}")
+    track = faces.one(clip_id)
+    numbers = np.unique(track.sampled(most))
+    clip = faces.videos.read(clip_id)
+    pictures = face_crops(track, clip, numbers, CROP_PX, margin=CROP_MARGIN, aligned=True)
+    return np.ascontiguousarray(pictures[..., ::-1])
 
 
 def video_frames(directory: Path, clip_id: str, most: int = FRAMES) -> list[NDArray[np.uint8]]:

@@ -38,9 +38,11 @@ def store_crops(track: FaceTrack, entry: VideoEntry, directory: Path, size: int,
     if not place.resolve().is_relative_to(directory.resolve()):
         raise ValueError(f"clip {track.clip_id!r}: its name leads out of {directory}; no picture was written")
     place.mkdir(parents=True, exist_ok=True)
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]  # whole colours
     written = 0
     for number, face in each_face(track, entry, size, aligned=aligned):
-        good, coded = cv2.imencode(".jpg", face[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        good, coded = cv2.imencode(".jpg", face[..., ::-1], options)
         if not good:
             raise ValueError(f"clip {track.clip_id!r}: frame {number} does not go into a JPEG")
         (place / f"{number:06d}.jpg").write_bytes(coded.tobytes())
