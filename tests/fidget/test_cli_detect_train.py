@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.fidget.detection.detection_samples import pose_samples
-from tests.fidget.fidget_samples import decode, row_of, write_cache
+from tests.fidget.fidget_samples import clip_of, decode, row_of, write_cache
 
 from fidget.cli.main import main
 from poses.cache_reader import PoseCache
@@ -112,6 +112,34 @@ def test_wrong_usage_is_one_line_and_2(words, message, capsys) -> None:
 def test_a_place_that_is_no_run_is_named(made, tmp_path, capsys) -> None:
     assert main(["detect", "run", str(made[0]), "--run", str(tmp_path)]) == 1
     assert "expected a run of fidget detect train" in capsys.readouterr().err
+
+
+def test_of_a_part_of_the_joints_the_whole_set_is_extracted(tmp_path, monkeypatch) -> None:
+    from types import SimpleNamespace
+
+    from fidget.cli import detect_run
+    from fidget.detection import recordings
+
+    given: list[str] = []
+
+    def extracted(words: list[str]) -> int:
+        given.extend(words)
+        write_cache(
+            tmp_path / "out" / "poses",
+            [row_of(clip_of("v", layout="coco_wholebody133"))],
+            "coco_wholebody133",
+        )
+        return 0
+
+    monkeypatch.setattr("pose_extract.command.main", extracted)
+    shapes = SimpleNamespace(layout="coco_wholebody133/micro44")
+    detector = SimpleNamespace(recipe=SimpleNamespace(input=SimpleNamespace(form="poses")), shapes=shapes)
+    video = tmp_path / "v.mp4"
+    video.write_bytes(b"")
+    args = SimpleNamespace(source=video, trained="run", poses=None, model="auto")
+    opened = detect_run._recordings(args, detector, tmp_path / "out")
+    assert given[-1] == "coco_wholebody133" and isinstance(opened, recordings.PoseRecordings)
+    assert opened.read("v").xyz.shape[2] == len(opened.layout.joints) < 133
 
 
 def test_the_recipes_are_listed(capsys) -> None:

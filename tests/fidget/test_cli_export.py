@@ -85,6 +85,14 @@ def test_graph_network_as_onnx(dimensions: int, tmp_path: Path, capsys: pytest.C
     assert "differ by less than 0.0001 of the largest" in said
 
 
+def test_pose_tokens_as_onnx(tmp_path: Path) -> None:
+    options = 'model.options={tokens = "parts", token_width = 8, width = 16}'
+    _, network = make_run(tmp_path / "run", RECIPE, 2, "model.name=pose_tokens", options, "input.persons=1")
+    assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path / "model.onnx"), "--any-number"]) == 0
+    x = torch.rand(3, 1, 8, 17, 2)
+    equal(onnx(tmp_path / "model.onnx", x), network, x)
+
+
 def test_volumes_of_any_number_of_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, network = make_run(tmp_path / "run", VOLUMES, 2, "loss.soft_hierarchy=true")
     file = tmp_path / "model.onnx"

@@ -131,7 +131,7 @@ def _recordings(args: argparse.Namespace, detector: TrainedDetector, output: Pat
     if is_cache:
         return PoseRecordings(args.source, detector.shapes.layout)
     poses = output / "poses"
-    _extract(args, poses, detector.shapes.layout)
+    _extract(args, poses, detector.shapes.layout.partition("/")[0])  # the whole set, of which it takes a part
     return PoseRecordings(poses, detector.shapes.layout)
 
 

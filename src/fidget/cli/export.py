@@ -101,18 +101,18 @@ def _network(recipe: Recipe, layout: Layout, checkpoint: Path) -> tuple[Skeleton
     The projection onto label embeddings stays behind; it is of use in training only.
     """
     from fidget.training.builders import build_input
+    from fidget.training.network import make_network
     from fidget.training.run_directory import load_tensors
-    from skeleton_models.zoo import create_model
+    from protocols.label_tree import LabelTree
     from weights.checkpoint import load_exactly
 
     stored: dict[str, Tensor] = load_tensors(checkpoint)["model"]
     state = {name[6:]: tensor for name, tensor in stored.items() if name.startswith("model.")}
     builder = build_input(recipe, layout)[2]
+    flat = recipe.model_copy(update={"loss": recipe.loss.model_copy(update={"soft_hierarchy": False})})
     refused = None
     for in_channels in dict.fromkeys(builder.channels(dimensions) for dimensions in (2, 3)):
-        model = create_model(
-            recipe.model.name, num_classes=1, layout=layout, in_channels=in_channels, **recipe.model.options
-        )
+        model: Any = make_network(flat, layout, in_channels, LabelTree("any", ("one",)), None).model
         head = next(name for name, module in model.named_modules() if module is model.get_classifier())
         if f"{head}.bias" in state:
             model.reset_classifier(len(state[f"{head}.bias"]))
