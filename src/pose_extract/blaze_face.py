@@ -8,9 +8,10 @@ geometry from monocular video, 2019; numbers from MediaPipe's published graphs.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from pose_extract.blaze_regions import RIGHT, FollowLimits, angle_towards, squar
 from pose_extract.estimator import FrameBgr
 from pose_extract.geometry import Crop, apply
 from pose_extract.litert_session import LiteRtSession
+from pose_extract.plain_state import plain, restored
 
 MESH_POINTS = 468
 PRESENCE_THRESHOLD = 0.5
@@ -66,6 +68,14 @@ class FaceTrack:
 
     def __init__(self) -> None:
         self.last: FaceLandmarks | None = None
+
+    def state(self) -> list[Any] | None:
+        """As JSON holds it."""
+        return self.last and [plain(self.last.xy_px), self.last.presence]
+
+    def restore(self, state: Sequence[Any] | None) -> None:
+        """Go on from what `state` told."""
+        self.last = FaceLandmarks(restored(state[0]), state[1]) if state else None
 
 
 class FaceModels:

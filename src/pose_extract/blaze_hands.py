@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from pose_extract.blaze_regions import (
 from pose_extract.estimator import FrameBgr
 from pose_extract.geometry import Crop, apply
 from pose_extract.litert_session import LiteRtSession
+from pose_extract.plain_state import plain, restored
 
 HAND_JOINTS = 21
 PRESENCE_THRESHOLD = 0.5
@@ -74,6 +76,17 @@ class HandTrack:
         self.right = right
         self.last: HandLandmarks | None = None
         self.frames_since_palm = PALM_EVERY_FRAMES
+
+    def state(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        hand = self.last and [plain(self.last.xy_px), self.last.presence, self.last.right]
+        return {"hand": hand, "frames_since_palm": self.frames_since_palm}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told."""
+        hand = state["hand"]
+        self.last = HandLandmarks(restored(hand[0]), hand[1], hand[2]) if hand else None
+        self.frames_since_palm = state["frames_since_palm"]
 
 
 class HandModels:

@@ -8,10 +8,11 @@ a point on the circle around the whole body) span the next region.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from pose_extract.blaze_regions import aligned_crop
 from pose_extract.estimator import FrameBgr
 from pose_extract.geometry import Crop, apply
 from pose_extract.litert_session import LiteRtSession
+from pose_extract.plain_state import plain, restored
 
 JOINTS = 33
 POINTS = 35  # the joints and the two points that span the next region
@@ -54,6 +56,21 @@ class PoseLandmarks:
     def region(self) -> Crop:
         """The region that this answer spans."""
         return aligned_crop(self.span_px[:2], self.span_px[2:], REGION_SCALE)
+
+    def state(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "xy_px": plain(self.xy_px), "score": plain(self.score),
+            "presence": self.presence, "span_px": list(self.span_px),
+        }  # fmt: skip
+
+    @staticmethod
+    def of_state(state: Mapping[str, Any]) -> PoseLandmarks:
+        """What `state` told."""
+        x1, y1, x2, y2 = state["span_px"]
+        return PoseLandmarks(
+            restored(state["xy_px"]), restored(state["score"]), state["presence"], (x1, y1, x2, y2)
+        )
 
 
 class PoseLandmarkModel:
@@ -107,7 +124,23 @@ class SteadyRegion:
             share = self._share(self.MIN_CUTOFF_HZ + self.BETA * abs(self._speed[at]))
             self._steady[at] += share * (value - self._steady[at])
         self._raw = list(span_px)
+        return self.region
+
+    @property
+    def region(self) -> Crop:
+        """The latest one."""
         return aligned_crop(self._steady[:2], self._steady[2:], REGION_SCALE)
+
+    def state(self) -> list[list[float]]:
+        """As JSON holds it."""
+        return [list(self._raw), list(self._steady), list(self._speed)]
+
+    @staticmethod
+    def of_state(state: Sequence[Sequence[float]]) -> SteadyRegion:
+        """What `state` told."""
+        steady = SteadyRegion(state[0])
+        steady._steady, steady._speed = list(state[1]), list(state[2])
+        return steady
 
     def _share(self, cutoff_hz: float) -> float:
         """How much of a new value counts, of an exponential filter with this cutoff."""

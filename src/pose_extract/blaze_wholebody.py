@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,19 @@ class PersonParts:
         self.left_hand = HandTrack(right=False)
         self.right_hand = HandTrack(right=True)
         self.face = FaceTrack()
+
+    def state(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "left_hand": self.left_hand.state(), "right_hand": self.right_hand.state(),
+            "face": self.face.state(),
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` told."""
+        self.left_hand.restore(state["left_hand"])
+        self.right_hand.restore(state["right_hand"])
+        self.face.restore(state["face"])
 
 
 class WholeBodyParts:

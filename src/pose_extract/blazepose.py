@@ -8,7 +8,8 @@ Keypoints are stored as the model gives them; only the region is derived from th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,19 @@ class _Followed:
     def update(self, landmarks: PoseLandmarks) -> None:
         self.landmarks = landmarks
         self.region = self._steady.update(landmarks.span_px)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "landmarks": self.landmarks.state(), "steady": self._steady.state(), "parts": self.parts.state(),
+        }  # fmt: skip
+
+    @staticmethod
+    def of_state(state: Mapping[str, Any]) -> _Followed:
+        person = _Followed(PoseLandmarks.of_state(state["landmarks"]))
+        person._steady = SteadyRegion.of_state(state["steady"])
+        person.region = person._steady.region
+        person.parts.restore(state["parts"])
+        return person
 
 
 class BlazePoseEstimator:
@@ -149,6 +163,20 @@ class BlazePoseClip:
     def finish(self) -> list[FramePeople]:
         """Nothing is ever held back."""
         return []
+
+    def state(self) -> dict[str, Any]:
+        """See `estimator.ResumableClip`."""
+        return {
+            "followed": [person.state() for person in self._followed],
+            "frames_since_detection": self._frames_since_detection,
+            "turn": self._turn,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `estimator.ResumableClip`."""
+        self._followed = [_Followed.of_state(person) for person in state["followed"]]
+        self._frames_since_detection = state["frames_since_detection"]
+        self._turn = state["turn"]
 
     def _frame(self, frame_bgr: FrameBgr) -> FramePeople:
         before = len(self._followed)

@@ -133,7 +133,11 @@ def _to_reader(work: Callable[[], int]) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("\nextract-poses: stopped; finished clips are kept, the same command goes on", file=sys.stderr)
+        print(
+            "\nextract-poses: stopped; finished clips are kept, and what is found of a long one; "
+            "the same command goes on",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may Python's own flush fail
@@ -284,9 +288,13 @@ def _engine(args: argparse.Namespace, settings: ExtractSettings, workers: int) -
         from pose_extract.ray_engine import RayEngine
 
         return RayEngine(settings, args.workers or None)
+    from pathlib import Path
+
     from pose_extract.workers import LocalEngine
 
-    return LocalEngine(settings, workers, gpus=_gpus_for(settings), stall_s=args.stall_timeout)
+    return LocalEngine(
+        settings, workers, gpus=_gpus_for(settings), stall_s=args.stall_timeout, keep=Path(args.output)
+    )
 
 
 def _list_models() -> int:

@@ -6,9 +6,9 @@ frame to frame. Extraction talks to `PoseEstimator` only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,19 @@ class ClipEstimation(Protocol):
 
     def finish(self) -> list[FramePeople]:
         """No more frames: return the rest, so that every pushed frame has been answered once."""
+        ...
+
+
+@runtime_checkable
+class ResumableClip(Protocol):
+    """A `ClipEstimation` that another process can go on with."""
+
+    def state(self) -> dict[str, Any]:
+        """What has to be known to go on with the first frame that was not answered yet, as JSON holds it."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, before the first `push`; frames that were not answered are pushed again."""
         ...
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pose_extract.clip_ids import utf8_safe
-from pose_extract.estimator import FramePeople
+from pose_extract.estimator import FrameBgr, FramePeople, ResumableClip
+from pose_extract.partial_clip import PartialClip, partial_directory
 from pose_extract.read_ahead import read_ahead
 from pose_extract.sources import VideoSource
 from pose_extract.tracking import ClipTracker, Tracks
@@ -21,6 +24,8 @@ from poses.layout import Layout, convert
 
 if TYPE_CHECKING:
     from pose_extract.estimator import PoseEstimator
+
+_SIGN_EVERY_FRAMES = 100
 
 
 def stamp_of(path: Path) -> SourceStamp:
@@ -39,6 +44,7 @@ def extract_clip(
     layout: Layout,
     max_persons: int,
     on_frames: Callable[[int], None] = lambda frames: None,
+    partial: PartialClip | None = None,
 ) -> CacheRow:
     """Decode a video, find its people and encode the row.
 
@@ -51,11 +57,12 @@ def extract_clip(
         layout: what the cache holds; the model's answers are converted to it.
         max_persons: people kept, main subject first.
         on_frames: called with the number of frames finished since the last call.
+        partial: keeps what is found on the way, and goes on where it was kept before.
     """
     before = stamp_of(source.path)
     try:
         with VideoFrames(source.path) as video:
-            tracks, times_us = _follow(video, estimator, layout, max_persons, on_frames)
+            tracks, times_us = _follow(video, estimator, layout, max_persons, on_frames, partial)
             info, problem = video.info, video.problem
     except BrokenPipeError:
         raise
@@ -76,18 +83,35 @@ def extract_clip_safely(
     layout: Layout,
     max_persons: int,
     on_frames: Callable[[int], None] = lambda frames: None,
+    partial: PartialClip | None = None,
 ) -> CacheRow:
     """`extract_clip` at the edge of a worker: whatever a clip throws becomes its row, and the job goes on.
 
     A BrokenPipeError or EOFError is not the clip's: it says that whoever asked is gone, and passes.
     """
     try:
-        return extract_clip(source, estimator, layout, max_persons, on_frames)
+        return extract_clip(source, estimator, layout, max_persons, on_frames, partial)
     except (BrokenPipeError, EOFError):
         raise
     except Exception as error:  # noqa: BLE001 - the one place where a job is shielded from a clip
         reason = f"unexpected {type(error).__name__}: {_one_line(error)}"[:500]
         return failed_row(source.clip_id, stamp_of(source.path), reason)
+
+
+def partial_of(cache: Path, source: VideoSource, estimator: PoseEstimator, settings: str) -> PartialClip:
+    """Where what is found of a clip on the way lies, under the key of whatever decides it.
+
+    Args:
+        cache: directory of the pose cache.
+        source: the video; one that changed begins anew.
+        estimator: the loaded model.
+        settings: in words, all of them.
+    """
+    from importlib.metadata import version
+
+    told = (stamp_of(source.path), settings, sorted(estimator.weights.items()), estimator.runtime)
+    key = hashlib.sha256(repr((told, version("fidget"), version("av"))).encode()).hexdigest()
+    return PartialClip(partial_directory(cache, source.clip_id), key)
 
 
 def _follow(
@@ -96,18 +120,28 @@ def _follow(
     layout: Layout,
     max_persons: int,
     on_frames: Callable[[int], None],
+    partial: PartialClip | None,
 ) -> tuple[Tracks, list[int]]:
     tracker = ClipTracker(layout, (video.info.height, video.info.width), max_persons)
     estimation = estimator.start_clip()
+    if not isinstance(estimation, ResumableClip):
+        partial = None
     times_us: list[int] = []
 
-    def take(answers: Sequence[FramePeople]) -> None:
+    def take(found: Sequence[FramePeople]) -> None:
+        answers = [_in_layout(people, estimator.layout, layout) for people in found]
         for people in answers:
-            tracker.update(_in_layout(people, estimator.layout, layout))
+            tracker.update(people)
         if answers:
             on_frames(len(answers))
+        if partial is not None and isinstance(estimation, ResumableClip):
+            partial.add(answers, estimation.state)
 
-    batches = read_ahead(video, estimator.batch)
+    frames = iter(video)
+    if partial is not None and isinstance(estimation, ResumableClip):
+        answered = _taken_up(partial, estimation, tracker)
+        times_us += _passed_over(frames, answered, on_frames)
+    batches = read_ahead(frames, estimator.batch)
     try:
         for batch in batches:
             times_us.extend(time_us for time_us, _ in batch)
@@ -116,6 +150,28 @@ def _follow(
         batches.close()
     take(estimation.finish())
     return tracker.finish(), times_us
+
+
+def _taken_up(partial: PartialClip, estimation: ResumableClip, tracker: ClipTracker) -> int:
+    """Tell the tracker the answers that were kept, and the model its state; returns how many frames."""
+    answered, state = 0, None
+    for answers, state in partial.answers():  # noqa: B007 - the last one's state is wanted
+        for people in answers:
+            tracker.update(people)
+        answered += len(answers)
+    if state is not None:
+        estimation.restore(state)
+    return answered
+
+
+def _passed_over(
+    frames: Iterator[tuple[int, FrameBgr]], count: int, on_frames: Callable[[int], None]
+) -> Iterator[int]:
+    """Times of the first frames, decoded, not looked at; a sign of life now and then."""
+    for number, (time_us, _) in enumerate(itertools.islice(frames, count), 1):
+        yield time_us
+        if number % _SIGN_EVERY_FRAMES == 0 or number == count:
+            on_frames((number - 1) % _SIGN_EVERY_FRAMES + 1)
 
 
 def _in_layout(people: FramePeople, source: Layout, target: Layout) -> FramePeople:

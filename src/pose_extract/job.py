@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pose_extract.events import ClipDone, Engine, FramesDone, WorkerReady
 from pose_extract.extract_clip import stamp_of
+from pose_extract.partial_clip import forget_partial, partial_directory
 from pose_extract.progress import Progress
 from pose_extract.settings import ExtractSettings
 from pose_extract.sources import VideoSource
@@ -162,8 +163,11 @@ def run_job(
         report.failed.update(plan.failed_before)
         report.problems.extend(plan.conflicts.values())
         writer.remove(plan.replaced)
+        forget_partial(output, [one.clip_id for one in sources if one not in plan.todo])
         if plan.todo:
-            _work(plan, engine, writer, report, quiet, flush_s)
+            finished = _work(plan, engine, writer, report, quiet, flush_s)
+    if plan.todo:
+        forget_partial(output, finished)
     report.seconds = time.monotonic() - begin_s
     if plan.todo:
         _log_run(output, report, len(plan.todo))
@@ -177,15 +181,21 @@ def _work(
     report: JobReport,
     quiet: bool,
     flush_s: tuple[float, float],
-) -> None:
+) -> list[str]:
+    """Do it; returns the clips that are with the writer and not on disk yet."""
     sizes = {source.clip_id: max(stamp_of(source.path).bytes, 1) for source in plan.todo}
     progress = Progress(len(plan.todo), sum(sizes.values()), sys.stderr, quiet)
+    begun = sum(partial_directory(writer.directory, one.clip_id).is_dir() for one in plan.todo)
+    if begun and not quiet:
+        progress.say(f"going on within {begun} clip(s) that were stopped half-way")
+    finished: list[str] = []
     begin_s = flushed_s = time.monotonic()
     try:
         with _stop_requests(progress) as stopping:
             for event in engine.run(plan.todo, stopping):
                 if isinstance(event, ClipDone):
                     _count(_add(writer, event.row), report, progress, sizes)
+                    finished.append(event.row.clip_id)
                 elif isinstance(event, FramesDone):
                     progress.add_frames(event.frames)
                 elif isinstance(event, WorkerReady) and not report.runtime:
@@ -196,11 +206,14 @@ def _work(
                 if now_s - flushed_s >= min(max((now_s - begin_s) / 20, flush_s[0]), flush_s[1]):
                     writer.flush()
                     flushed_s = now_s
+                    forget_partial(writer.directory, finished)
+                    finished.clear()
                 progress.draw()
             report.stopped = stopping() and progress.clips_done < len(plan.todo)
     finally:
         report.frames = progress.frames_done
         progress.close()
+    return finished
 
 
 def _add(writer: CacheWriter, row: CacheRow) -> CacheRow:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_extract.box_paths import BoxPath, Detections, follow_people, recognise
 from pose_extract.estimator import FrameBgr, FramePeople, PersonDetector, PoseModel
+from pose_extract.plain_state import plain, restored
 from poses.layout import Layout
 
 WINDOW_BYTES = 80 << 20
@@ -121,9 +123,20 @@ class TopDownClip:
         self._frames, self._start = [], None
         return answers
 
+    def state(self) -> dict[str, Any]:
+        """See `estimator.ResumableClip`: what was detected in the first of the frames held."""
+        start = self._start
+        return {"start": start and [plain(one) for one in (start.boxes, start.scores, start.known)]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `estimator.ResumableClip`."""
+        start = state["start"]
+        self._start = Detections(*(restored(one) for one in start)) if start else None
+
     def _take(self, frame_bgr: FrameBgr) -> list[FramePeople]:
         if self._start is None:
             self._start = self._detect(frame_bgr)
+        if not self._frames:  # the first frame of all, or of those that another process did not answer
             affordable = max(1, WINDOW_BYTES // frame_bgr.nbytes)
             self._window = min(self._estimator.detect_every_frames, affordable)
         if len(self._frames) < self._window:

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pose_extract.events import ClipDone, Event, FramesDone, StillWorking, WorkerReady, WorkerSetupError
@@ -42,7 +43,7 @@ class _Failed:
     message: str
 
 
-def _worker_main(pipe: Connection, settings: ExtractSettings, build: Builder) -> None:
+def _worker_main(pipe: Connection, settings: ExtractSettings, build: Builder, keep: Path | None) -> None:
     """Body of a worker process: load, then one clip after another until the pipe closes."""
     for signum in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent decides
         signal.signal(signum, signal.SIG_IGN)
@@ -60,19 +61,20 @@ def _worker_main(pipe: Connection, settings: ExtractSettings, build: Builder) ->
         return
     try:
         pipe.send(WorkerReady(estimator.runtime))
-        _serve(pipe, settings, estimator)
+        _serve(pipe, settings, estimator, keep)
     except (EOFError, OSError):  # the parent is gone: so are we
         return
 
 
-def _serve(pipe: Connection, settings: ExtractSettings, estimator: PoseEstimator) -> None:
-    from pose_extract.extract_clip import extract_clip_safely
+def _serve(pipe: Connection, settings: ExtractSettings, estimator: PoseEstimator, keep: Path | None) -> None:
+    from pose_extract.extract_clip import extract_clip_safely, partial_of
     from poses.layout import get_layout
 
     layout = get_layout(settings.layout)
     while (source := pipe.recv()) is not None:
+        partial = partial_of(keep, source, estimator, repr(settings.recorded())) if keep else None
         row = extract_clip_safely(
-            source, estimator, layout, settings.max_persons, lambda n: pipe.send(FramesDone(n))
+            source, estimator, layout, settings.max_persons, lambda n: pipe.send(FramesDone(n)), partial
         )
         pipe.send(ClipDone(row))
 
@@ -112,6 +114,7 @@ class LocalEngine:
             only GPU i, modulo their number. None: every worker sees what this process sees.
         stall_s: a worker that answers no frame for so long is ended and its clip counted as failed.
         build: loads the model; a function that a fresh process can import.
+        keep: the cache beside which what is found of a long video is kept on the way; None: nowhere.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class LocalEngine:
         gpus: Sequence[str] = (),
         stall_s: float = 300.0,
         build: Builder = build_estimator,
+        keep: Path | None = None,
     ) -> None:
         if workers < 1:
             raise ValueError(f"--workers expects a whole number of at least 1, got {workers}")
@@ -129,6 +133,7 @@ class LocalEngine:
         self._gpus = gpus
         self._stall_s = stall_s
         self._build = build
+        self._keep = keep
         self._context = mp.get_context("spawn")
         self._started = 0
 
@@ -154,7 +159,7 @@ class LocalEngine:
         self._started += 1
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_worker_main, args=(theirs, self._settings, self._build), daemon=True
+            target=_worker_main, args=(theirs, self._settings, self._build, self._keep), daemon=True
         )
         with _interrupts_held(), _only_gpu(gpu):
             process.start()
