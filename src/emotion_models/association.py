@@ -38,6 +38,7 @@ class Association:
         information_p: (A,) share of shufflings with as much, with one more on its side.
         total_information: sum of `information`.
         total_p: the same for the sum.
+        total_by_chance: mean of the sum over the shufflings: what it is where nothing goes with anything.
     """
 
     counts: NDArray[np.int64]
@@ -50,6 +51,7 @@ class Association:
     information_p: Floats
     total_information: float
     total_p: float
+    total_by_chance: float
 
     @property
     def of_action(self) -> NDArray[np.int64]:
@@ -106,6 +108,7 @@ def associate(
         ((shuffled >= information - tiny).sum(axis=0) + 1) / (shuffles + 1),
         total,
         float(((shuffled.sum(axis=1) >= total - tiny).sum() + 1) / (shuffles + 1)),
+        float(shuffled.sum(axis=1).mean()),
     )
 
 

@@ -78,7 +78,7 @@ class EmotionGain:
         test = self.mcnemar
         sure = "" if low > 0 or high < 0 else "; the interval contains 0: no difference is shown"
         return (
-            f"{first} is right about {self.first_right} of {self.clips} clips, {second} about "
+            f"{first} tells {self.first_right} of {self.clips} clips right, {second} "
             f"{self.second_right}: {self.difference_clips:+d} {plural(self.difference_clips)}, "
             f"{100 * self.differences['accuracy']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f}); "
             f"{test.only_first} right only by the first, {test.only_second} only by the second, "

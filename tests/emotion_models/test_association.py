@@ -64,3 +64,11 @@ def test_rates_equal_those_of_scipy():
 def test_nothing_to_measure_is_refused(table):
     with pytest.raises(ValueError, match="got 0 clips"):
         associate(table[0][:0], table[1][:0], 3, np.random.default_rng(0))
+
+
+def test_the_sum_by_chance_is_that_of_shuffled_emotions() -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, 300)
+    found = associate(rng.random((300, 10)) < 0.3, labels, 3, rng, 200)
+    assert 0.5 < found.total_information / found.total_by_chance < 1.7  # nothing goes with anything
+    assert found.total_by_chance > 0.01  # and is not nothing: few clips make bits

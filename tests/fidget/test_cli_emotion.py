@@ -79,7 +79,7 @@ def test_train_and_evaluate(data, tmp_path, capsys):
     page = tmp_path / "e.html"
     assert main(["emotion", "evaluate", str(run), "--draws", "200", "-o", str(page)]) == 0
     out = capsys.readouterr().out
-    assert "both is right about" in out and "McNemar p" in out and "62.38" in out and "32.86" in out
+    assert "both tells" in out and "McNemar p" in out and "62.38" in out and "32.86" in out
     assert "69 and 68 of about 210 clips, a gain of 1 clip" in out and "Emotions (simulated)" in out
     assert "Simulated data." in page.read_text(encoding="utf-8")
     assert main(["emotion", "evaluate", str(run), "--draws", "50", "--json"]) == 0

@@ -134,6 +134,7 @@ def _as_json(study: AssociationStudy) -> dict[str, Any]:
         },
         "total_bits": found.total_information,
         "total_p": found.total_p,
+        "total_bits_by_chance": found.total_by_chance,
         "top_experiment": [
             {"filter": kind, "leaks": kind == "own", "kept": keep, **measured.values}
             for (kind, keep), measured in study.top_five_measures.items()
@@ -155,7 +156,10 @@ def _print(study: AssociationStudy, written: list[Path]) -> None:
     tested = int((found.p <= 1).sum())
     rate = 100 * study.settings.false_discoveries
     print(f"  {int(study.found.sum())} of {tested} cells differ from chance (false discoveries {rate:g} %)")
-    print(f"  {found.total_information:.3f} bits in all, p {found.total_p:.2g} against shuffled emotions")
+    print(
+        f"  {found.total_information:.3f} bits summed over micro-actions, {found.total_by_chance:.3f} with "
+        f"shuffled emotions (p {found.total_p:.2g})"
+    )
     print(f"  {'micro-action':36} {'emotion':12} {'clips':>5} {'lift':>6} {'p':>8} {'q':>8}")
     for action, emotion in _surest(study)[:_MOST_CELLS]:
         name, p, q = table.tree.actions[action], found.p[action, emotion], found.q[action, emotion]

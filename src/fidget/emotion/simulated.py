@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fidget.emotion.published_table import CLIPS, PEOPLE, label_total, presence_of, shared_out
 from poses.whole_file import replacing
 from protocols.detections import Detections, write_detections
 from protocols.emotion_sets import DEEPFACE_TO_MMA82, emotion_set
@@ -86,8 +87,48 @@ def simulate_emotions(directory: Path, clips: int, seed: int, strengths: Strengt
         many = 1 + int(rng.poisson(2.2))
         chances = weights[label] / weights[label].sum()
         present[clip, rng.choice(len(chances), min(many, 15), replace=False, p=chances)] = True
-    ids = tuple(f"simulated_{number:05d}" for number in range(clips))
     people = rng.integers(0, min(_PEOPLE, max(clips // 4, 1)), clips)
+    _write_all(directory, labels, present, people, strengths, rng)
+
+
+def simulate_published(directory: Path, seed: int, strengths: Strengths | None = None) -> int:
+    """Write the same files with the published frequencies to the clip: see `fidget.emotion.published_table`.
+
+    Args:
+        directory: is made.
+        seed: of everything.
+        strengths: the defaults where None.
+
+    Returns:
+        How many clips.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    strengths = strengths or Strengths()
+    rng = np.random.default_rng(seed)
+    emotions, actions = emotion_set("mma82").emotions, tree("mma82")
+    labels = rng.permutation(np.arange(CLIPS) % len(emotions))
+    favour = np.ones((len(emotions), len(actions.actions)))
+    for name, beside in SHOWN_BESIDE.items():
+        favour[emotions.index(name), list(action_indices(actions, beside))] = strengths.beside
+    counts = shared_out(label_total(CLIPS), class_counts("mma82"), CLIPS)
+    present = presence_of(counts, labels, favour, rng)
+    people = rng.permutation(np.arange(CLIPS) % PEOPLE)
+    _write_all(directory, labels, present, people, strengths, rng)
+    return CLIPS
+
+
+def _write_all(
+    directory: Path,
+    labels: NDArray[np.int64],
+    present: NDArray[np.bool_],
+    people: NDArray[np.int64],
+    strengths: Strengths,
+    rng: np.random.Generator,
+) -> None:
+    """The table and the scores; `people` (N,) numbers of persons."""
+    ids = tuple(f"simulated_{number:05d}" for number in range(len(labels)))
     names = [f"person {person:02d}" for person in people]
     _write_table(directory / "table.csv", ids, labels, present, names)
     write_scores(directory / "actions.parquet", _action_scores(ids, present, strengths.actions, rng))

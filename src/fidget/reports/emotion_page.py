@@ -98,10 +98,11 @@ def _overview(study: AssociationStudy) -> str:
         f"{len(table):,} clips{people}, {int((association.of_action > 0).sum())} micro-actions, "
         f"{per_clip.mean():.2f} a clip (at most {per_clip.max()}). Of {tested} cells of micro-action and "
         f"emotion {found} differ from chance at a false-discovery rate of "
-        f"{100 * study.settings.false_discoveries:g} %. All micro-actions together: "
-        f"{association.total_information:.3f} bits, p {association.total_p:.2g} against shuffled emotions."
+        f"{100 * study.settings.false_discoveries:g} %. Mutual information, summed over micro-actions: "
+        f"{association.total_information:.3f} bits, {association.total_by_chance:.3f} on average with "
+        f"shuffled emotions (p {association.total_p:.2g})."
     )
-    return f"<p>{visible(told)}</p>{html(Table('Clips', head, rows))}" + (
+    return f'<p>{visible(told)}</p><div class="scroll">{html(Table("Clips", head, rows))}</div>' + (
         f'<ul class="notes">{notes}</ul>' if notes else ""
     )
 
@@ -124,7 +125,8 @@ def _sankey(study: AssociationStudy) -> str:
     )
     return (
         '<p class="soft">Width: clips. Common micro-actions are wide beside every emotion; those most above '
-        "chance come more often with it than elsewhere. Press a bar, or Tab and Enter, to keep its bands "
+        "chance come more often with it than elsewhere, the rare ones perhaps by chance: the dots below "
+        "tell. Numbers add up the bands that are drawn. Press a bar, or Tab and Enter, to keep its bands "
         "lifted.</p>"
         f'<div class="tools"><label for="most">Micro-actions of each emotion</label> '
         f'<select id="most">{options}</select></div><figure class="wide">{drawn}</figure>'

@@ -12,8 +12,8 @@ from emotion_models.top_five import strongest
 from fidget.reports.quality_page import visible
 from protocols.emotion_table import EmotionTable
 
-WIDTH = 920
-_BAR, _LEFT, _RIGHT, _TOP = 12, 120, 660, 18
+WIDTH = 1040
+_BAR, _LEFT, _RIGHT, _TOP = 12, 120, 700, 18
 _GAP, _ROW = 7.0, 19.0
 
 
