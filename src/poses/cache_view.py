@@ -108,29 +108,36 @@ class PoseView:
         coordinates, score = self.read_xyz(clip_id)
         return (coordinates if self._axes == 2 else coordinates[..., :2].copy()), score
 
-    def read_xyz(self, clip_id: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def read_xyz(
+        self, clip_id: str, joints: NDArray[np.intp] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """All coordinates the cache has, (M, T, V, 3) or (M, T, V, 2), and scores (M, T, V) of one clip.
 
         NaN where a joint is missing; the arrays are the caller's own.
+
+        Args:
+            clip_id: of the clip.
+            joints: (V,) places of those wanted; None for all. Only these take memory.
 
         Raises:
             KeyError: there is no such clip, or it failed at extraction.
         """
         offset, m, t, origin, wide, gaps, step = self._records[self._number[clip_id]].item()
-        joints = m * t * self._joints
-        if not joints:
-            shape = (m, t, self._joints)
-            return np.empty((*shape, self._axes), np.float32), np.empty(shape, np.float32)
-        units = np.frombuffer(self._data, np.int32 if wide else np.int16, self._axes * joints, offset)
-        scores = np.frombuffer(self._data, np.uint8, joints, offset + units.nbytes)
+        values = m * t * self._joints
+        wanted = self._joints if joints is None else len(joints)
+        if not values:
+            return np.empty((m, t, wanted, self._axes), np.float32), np.empty((m, t, wanted), np.float32)
+        units = np.frombuffer(self._data, np.int32 if wide else np.int16, self._axes * values, offset)
+        scores = np.frombuffer(self._data, np.uint8, values, offset + units.nbytes)
+        units, scores = units.reshape(m, t, self._joints, self._axes), scores.reshape(m, t, self._joints)
+        if joints is not None:
+            units, scores = units[:, :, joints], scores[:, :, joints]
         coordinates = (
             units.astype(np.float32) if not origin else (units.astype(np.int32) + origin).astype(np.float32)
         )
         coordinates *= np.float32(step)
-        coordinates = coordinates.reshape(m, t, self._joints, self._axes)
         score = scores.astype(np.float32)
         score /= np.float32(255)
-        score = score.reshape(m, t, self._joints)
         if gaps:
             coordinates[score == 0] = np.nan
         return coordinates, score

@@ -109,9 +109,7 @@ class PoseClips:
 
     def read(self, clip_id: str) -> ClipArrays:
         """The poses of one clip; M is 0 where nobody was found."""
-        xyz, score = self.view.read_xyz(clip_id)  # (M, T, V, 2 or 3), (M, T, V)
-        if self._joints is not None:
-            xyz, score = xyz[:, :, self._joints], score[:, :, self._joints]
+        xyz, score = self.view.read_xyz(clip_id, self._joints)  # (M, T, V, 2 or 3), (M, T, V)
         return ClipArrays(xyz, score, self._frame_hw[clip_id])
 
 
