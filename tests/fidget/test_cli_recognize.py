@@ -168,3 +168,90 @@ def test_a_directory_without_a_run_is_refused(tmp_path, fidget, capsys) -> None:
     (tmp_path / "joint" / "recipe.toml").write_text("")
     assert fidget("a.mp4", "--run", tmp_path) == 1
     assert f"{tmp_path / 'joint'}: expected a finished run" in capsys.readouterr().err
+
+
+def _stub_run(directory: Path, recipe: str, more: tuple[str, ...] = ()) -> Path:
+    """What a run that was begun leaves, without weights."""
+    directory.mkdir()
+    (directory / "recipe.toml").write_text(recipe)
+    for name in more:
+        (directory / name).write_text("{}")
+    return directory
+
+
+def _other_tree(made: Made, directory: Path) -> Path:
+    """The same run with another name for an action."""
+    import shutil
+
+    from protocols.scores import read_scores, write_scores
+
+    shutil.copytree(made.run, directory)
+    file = directory / "scores" / "val.parquet"
+    tree = dataclasses.replace(TREE, name="limbs 2", actions=("nodding", "bowing", "waving"))
+    write_scores(file, dataclasses.replace(read_scores(file), tree=tree))
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("absent", "absent: expected a run directory of fidget train or fidget detect train"),
+        ("a file", "expected a run directory of fidget train or fidget detect train"),
+        ("without weights", "expected a finished run of fidget train or of fidget detect train, with recipe"),
+        ("detector without weights", "expected a run of fidget detect train, there is no"),
+        ("pose cache", "expected a finished run of fidget train or of fidget detect train, with recipe"),
+        ("two trees", "names the 3 actions of 'limbs (simulated)'"),
+        ("fusion of other runs", "fuses scores of 'a', 'b', the runs are 'tiny joint', 'tiny joint'"),
+        ("no fusion", "no fusion: expected what fidget fuse --save writes"),
+        ("fusion of one", "fuses scores of 'a', 'b', the runs are 'tiny joint'"),
+    ],
+)
+def test_runs_that_are_none_or_do_not_go_together(made, tmp_path, fidget, capsys, what, told) -> None:
+    from fidget.fusion.rule_file import Fusion, write_fusion
+    from fidget.fusion.weighted_mean import WeightedMean
+
+    fusion = tmp_path / "fusion.json"
+    write_fusion(fusion, Fusion(WeightedMean((1.0, 1.0)), TREE.name, TREE.actions, ("a", "b")))
+    (tmp_path / "no.json").write_text("[]")
+    (tmp_path / "file").write_text("")
+    words = {
+        "absent": ("--run", tmp_path / "absent"),
+        "a file": ("--run", tmp_path / "file"),
+        "pose cache": ("--run", made.poses),
+        "fusion of other runs": ("--run", made.run, "--run", made.run, "--fusion", fusion),
+        "no fusion": ("--run", made.run, "--run", made.run, "--fusion", tmp_path / "no.json"),
+        "fusion of one": ("--run", made.run, "--fusion", fusion),
+    }
+    if what == "without weights":
+        words[what] = ("--run", _stub_run(tmp_path / "begun", (made.run / "recipe.toml").read_text()))
+    elif what == "detector without weights":
+        words[what] = ("--run", _stub_run(tmp_path / "begun", "", ("tree.json",)))
+    elif what == "two trees":
+        words[what] = ("--run", made.run, "--run", _other_tree(made, tmp_path / "other"))
+    status = fidget("--poses", made.poses, *words[what], "-o", tmp_path / "o", "--device", "cpu")
+    said = capsys.readouterr().err
+    assert status == 1 and told in said and len(said.strip().splitlines()) == 1
+
+
+def test_a_file_that_is_no_video_is_named_and_the_rest_is_done(made, tmp_path, fidget, capsys) -> None:
+    broken = tmp_path / "words.mp4"
+    broken.write_text("these are words, not a video")
+    assert fidget(broken, "--run", made.run, "-o", tmp_path / "o", *SHORT) == 1
+    said = capsys.readouterr().err
+    assert "words.mp4" in said and "Traceback" not in said
+
+
+def test_two_streams_are_fused_into_one_result(made, tmp_path, fidget, capsys) -> None:
+    import shutil
+
+    for stream in ("bone", "joint"):
+        shutil.copytree(made.run, tmp_path / "both" / stream)
+    words = ("--poses", made.poses, "-o", tmp_path / "o", "--no-overlay", made.video, *SHORT)
+    assert fidget(*words, "--run", tmp_path / "both") == 0
+    result = from_json(json.loads((tmp_path / "o" / "talk.json").read_text()))
+    assert result.calibrated and result.method.count("tiny: stgcnpp") == 2
+    alone = ("--poses", made.poses, "-o", tmp_path / "a", "--no-overlay", made.video, *SHORT)
+    assert fidget(*alone, "--run", made.run) == 0
+    one = from_json(json.loads((tmp_path / "a" / "talk.json").read_text()))
+    for person, other in zip(result.persons, one.persons, strict=True):  # the same twice is the same
+        np.testing.assert_allclose(person.curves.probability, other.curves.probability, atol=1e-4)
