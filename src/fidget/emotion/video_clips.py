@@ -137,10 +137,10 @@ def _faces(
     clip_ids: list[str], cache: PoseCache, videos: VideoClips, say: Callable[[str], None], kept: Path
 ) -> tuple[dict[str, FaceTrack], dict[str, list[str]]]:
     """The face of each clip's person, and the clips without."""
-    faces = ClipFaces(cache, videos)
     known = {one.clip_id: one for one in read_tracks(kept)} if kept.is_file() else {}
     todo = [clip_id for clip_id in clip_ids if clip_id not in known]
     if todo:
+        faces = ClipFaces(cache, videos)  # loads the detector
         say(f"faces looked for in {len(todo):,} clips, once; their boxes are kept in {kept}")
     unseen: dict[str, str] = {}
     for clip_id in todo:
