@@ -57,7 +57,7 @@ class Played:
 
 
 def joined(videos: Sequence[Path], minutes: float, file: Path) -> float:
-    """Write the videos one after the other, over and over, as one file of so many minutes; returns its fps."""
+    """Write the videos one after the other, over and over, as a file of so many minutes; returns its fps."""
     with VideoFrames(videos[0]) as first:
         frame_hw, fps = (first.info.height, first.info.width), first.info.fps
     wanted = round(minutes * 60 * fps)
@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
               f"at {', '.join(missing) or '-'}", file=sys.stderr)  # fmt: skip
         return 2
     with tempfile.TemporaryDirectory() as scratch:
-        model = load_model(unpack_run(FILE, Path(scratch) / "run"), "cpu")
+        model = load_model([unpack_run(FILE, Path(scratch) / "run")], "cpu")
         assert isinstance(model, Recogniser)
         file = Path(scratch) / "joined.mp4"
         fps = joined(args.video, args.minutes, file)

@@ -104,6 +104,7 @@ _SPEED_TABLES = {
     "graph_training": "ST-GCN++, training step of 16 clips of 100 frames, against a plain eager module",
     "ctrgcn_training": "CTR-GCN, the same",
     "posec3d_training": "PoseC3D SlowOnly-R50, training step of 4 clips, against a plain eager module",
+    "live_latency": "Latency of `fidget recognize --live`, a file of people played in real time",
     "evaluation_memory": "Peak memory of evaluating 1,000 and 10,000 clips with ten test clips each",
 }
 
