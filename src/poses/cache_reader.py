@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["CorruptShardError", "NotACacheError", "PoseCache"]
 
 _GROUPS_KEPT = 2  # decoded row groups in memory, so that neighbours in writing order are cheap
+_LARGE_GROUP = 32 << 20  # bytes: a long clip
 
 
 class PoseCache:
@@ -142,6 +143,8 @@ class PoseCache:
             if group >= shard.num_row_groups:
                 raise CorruptShardError(f"{path} changed while it was read; open the cache again")
             table = read_group(path, shard, group, self.metadata.schema.names)
+        if table.nbytes > _LARGE_GROUP:
+            pa.default_memory_pool().release_unused()  # decoding took several times of it, and kept them
         with self._guard:
             self._groups[key] = table
             while len(self._groups) > _GROUPS_KEPT:
