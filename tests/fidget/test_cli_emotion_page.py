@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fidget.cli import benchmark, emotion
+from fidget.cli import benchmark, emotion, faces
 from fidget.cli.main import OneLineParser
 from protocols.emotion_sets import emotion_set
 from protocols.emotion_table import read_emotion_table
@@ -28,6 +28,7 @@ def test_every_command_parses(line):
     verbs = parser.add_subparsers()
     emotion.add_parser(verbs)
     benchmark.add_parser(verbs, "simulate")
+    faces.add_parser(verbs)
     assert parser.parse_args(shlex.split(line)).run
 
 

@@ -121,7 +121,8 @@ def _turn(eyes: NDArray[np.floating], side: float) -> float:
     """Angle at which the eyes are level; nothing where they lie behind each other, as they do in profile."""
     apart = float(eyes[1, 0] - eyes[0, 0]) / side  # the right eye is on the left of a picture
     sure = min(max((apart - _EYES_APART[0]) / (_EYES_APART[1] - _EYES_APART[0]), 0.0), 1.0)
-    return sure * angle_towards(*eyes.tolist(), RIGHT) if sure else 0.0
+    right_eye, left_eye = eyes.tolist()
+    return sure * angle_towards(right_eye, left_eye, RIGHT) if sure else 0.0
 
 
 def _drawn(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:

@@ -55,7 +55,8 @@ def find_faces(
     x1, y1 = min(math.ceil(region_px[2]), width), min(math.ceil(region_px[3]), height)
     if min(x1 - x0, y1 - y0) < _SMALLEST_PX:
         return _NOBODY
-    found = detector.detect(cv2.cvtColor(frame_rgb[y0:y1, x0:x1], cv2.COLOR_RGB2BGR))
+    cut = np.asarray(cv2.cvtColor(frame_rgb[y0:y1, x0:x1], cv2.COLOR_RGB2BGR), np.uint8)
+    found = detector.detect(cut)
     corner = np.array([x0, y0], np.float32)
     if not len(found):
         return _NOBODY

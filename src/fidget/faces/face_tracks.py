@@ -99,7 +99,8 @@ class FaceTrack:
         there = self.face_frames
         if not len(there):
             raise ValueError(f"{self.told()}: there is no frame to take its face from")
-        return there[np.linspace(0, len(there) - 1, count).round().astype(int)]
+        chosen: NDArray[np.int64] = there[np.linspace(0, len(there) - 1, count).round().astype(int)]
+        return chosen
 
     def counts(self) -> dict[Found, int]:
         """Frames by how they came by their face, or why they have none."""
