@@ -95,10 +95,12 @@ def _films(args: argparse.Namespace) -> int:
     from fidget.benchmark.simulator.render import SMALLEST_SIZE
     from fidget.cli.ticker import Ticker
     from fidget.cli.usage import UsageError
-    from fidget.emotion.simulated_films import FilmSettings, simulate_films
+    from fidget.emotion.simulated_films import FEWEST, FilmSettings, simulate_films
 
-    if args.labels is not None:
-        raise UsageError("--videos draws clips of its own: not with --labels")
+    if args.labels is not None or args.published:
+        raise UsageError("--videos draws clips of its own: not with --labels or --published")
+    if args.clips < FEWEST:
+        raise UsageError(f"--clips: expected {FEWEST} or more with --videos, got {args.clips}")
     size = FilmSettings().size if args.size is None else args.size
     if size < SMALLEST_SIZE or size % 2 or size > _LARGEST:
         raise UsageError(f"--size: expected an even number within {SMALLEST_SIZE}..{_LARGEST}, got {size}")

@@ -230,7 +230,7 @@ def test_wrong_recipes_are_refused_in_one_line(films):
         make_network(load_recipe(BOTH, "", ("face.name=c3d",)), 5, 9)
     with (
         torch.device("meta"),
-        pytest.raises(ValueError, match="16 frames cannot be shared out to 3 segments"),
+        pytest.raises(ValueError, match="frames cannot be shared out to 3 segments"),
     ):
         make_network(load_recipe("vaanet", "", ("head.segments=3",)), 5, 9)
     with pytest.raises(ValueError, match="'joy' not among the emotions sad, happy"):
