@@ -207,3 +207,18 @@ def test_a_run_that_does_not_record_its_data_says_so(place, tmp_path) -> None:
     assert model.simulated and model.unrecorded == ("tiny joint",)
     _, said, _ = recognised(model, place.two, SLIDING, tmp_path / "o")
     assert "tiny joint does not record whether its data was simulated" in said
+
+
+def test_live_takes_several_networks_over_poses_and_names_those_over_frames(place, tmp_path, capsys) -> None:
+    from fidget.cli.main import main
+    from fidget.training.data import PoseClips
+
+    poses = PoseClips(place.two).read("two")
+    one = type(poses)(poses.xyz[:1], poses.score[:1], poses.frame_hw)
+    twice, alone = (load_model([place.runs["poses"]] * many, "cpu") for many in (2, 1))
+    found, expected = (model.probabilities(1, lambda _: one, all_views=False) for model in (twice, alone))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    words = ["--run", str(place.runs["poses"]), "--run", str(place.runs["whole"]), "--device", "cpu"]
+    assert main(["recognize", "--live", "0", *words]) == 2
+    said = capsys.readouterr().err
+    assert "--live takes recognisers over poses: whole rgb sees frames" in said and said.count("\n") == 1
