@@ -133,13 +133,14 @@ def read_detections(path: str | Path, tree: LabelTree | None = None) -> Detectio
     if not path.is_file():
         raise FileNotFoundError(2, "expected a detection file (Parquet)", str(path))
     try:
+        names = pq.read_schema(path).names  # first: Arrow names no column that it lacks as a dictionary
+        missing = [name for name in _COLUMNS if name not in names]
+        if missing:
+            raise ValueError(f"expected the columns {', '.join(_COLUMNS)}, missing: {', '.join(missing)}")
         with pq.ParquetFile(path, read_dictionary=["video_id"], pre_buffer=False) as file:
             if file.metadata.num_rows > _ROWS_READABLE:
                 raise ValueError(f"claims {file.metadata.num_rows} rows, at most {_ROWS_READABLE} are read")
             stored = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
-            missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
-            if missing:
-                raise ValueError(f"expected the columns {', '.join(_COLUMNS)}, missing: {', '.join(missing)}")
             return _from_file(file, json.loads(stored) if stored else {}, tree)
     except (pa.ArrowException, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: no detection file: {' '.join(str(error).split())[:300]}") from error

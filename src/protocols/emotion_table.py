@@ -177,14 +177,16 @@ def read_emotion_table(path: str | Path, kind: EmotionSet, tree: LabelTree | Non
         read.problems.append("no rows below the head")
     simulated = _simulated(rows, rows.columns.get(head.get("simulated", ""), ()), read.problems)
     _check_whole(read, columns)
+    labels = _labels(read, rows, kind) if kind.emotions else None
+    present = None if tree is None else _presence(read, rows, tree)
     raise_problems(rows.path, read.problems)
     try:
         emotions = kind if kind.emotions else named_by_table(kind, list(read.emotion.values()))
         tree = tree or _own_tree(rows.path.stem, read)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    labels = _labels(read, rows, emotions)
-    present = _presence(read, rows, tree)
+    labels = _labels(read, rows, emotions) if labels is None else labels
+    present = _presence(read, rows, tree) if present is None else present
     raise_problems(rows.path, read.problems)
     ids = tuple(read.emotion)
     return EmotionTable(
@@ -303,7 +305,7 @@ def _presence(read: _Read, rows: Rows, tree: LabelTree) -> NDArray[np.bool_]:
             if index is None:
                 read.problems.append(
                     f"{rows.where(read.row_of[clip])}, clip {clip!r}: {word!r} is no micro-action of "
-                    f"{tree.name} {nearest(word, tree.actions)}".rstrip()
+                    f"{tree.name}{f'; {near}' if (near := nearest(word, tree.actions)) else ''}".rstrip()
                 )
             else:
                 present[place, index] = True

@@ -39,7 +39,7 @@ def test_a_list_of_micro_actions_and_pairs_are_the_same(tmp_path):
         ("a,happy,\n", "empty micro_actions; write none"),
         ("a,happy,;\n", "expected micro-actions or none, got ';'"),
         ("a,happy,none;Nodding\n", "expected micro-actions or none"),
-        ("a,happy,Noding\n", "'Noding' is no micro-action of mma82 did you mean 'Nodding'"),
+        ("a,happy,Noding\n", "'Noding' is no micro-action of mma82; did you mean 'Nodding'"),
         ("a,happy,Nodding;nodding\n", "'nodding' is there twice"),
         ("a,happy,Nodding\na,happy,Nodding\n", "line 3, clip 'a': 'Nodding' is there twice"),
         ("a,happy,Nodding\na,sad,Shrugging\n", "line 3, clip 'a': emotion 'sad', but 'happy' in line 2"),

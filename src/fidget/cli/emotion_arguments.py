@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +91,19 @@ def read_table(args: argparse.Namespace) -> EmotionTable:
         return table.without_groups(groups)
     except ValueError as error:
         raise UsageError(f"--without-groups: {error}") from error
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Name a file in what is wrong with how it fits the others.
+
+    Raises:
+        ValueError: as from within, with the file.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def at_least(name: str, value: int, smallest: int) -> None:

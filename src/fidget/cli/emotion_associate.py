@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fidget.cli.emotion_arguments import TOLD, add_table_options, at_least, read_table
+from fidget.cli.emotion_arguments import TOLD, add_table_options, at_least, naming, read_table
 
 if TYPE_CHECKING:
     from fidget.emotion.association_study import AssociationStudy
@@ -65,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"-o {args.output}: expected a name that ends in .html")
     table = read_table(args)
     settings = StudySettings(args.seed, args.folds, args.top, args.shuffles, args.controls, depth=args.depth)
-    study = study_association(table, settings)
+    with naming(args.table):
+        study = study_association(table, settings)
     written = _write(args, study)
     if args.json:
         import json

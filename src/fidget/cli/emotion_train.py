@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fidget.cli.emotion_arguments import TOLD, add_table_options, at_least, read_table
+from fidget.cli.emotion_arguments import TOLD, add_table_options, at_least, naming, read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +117,8 @@ def run(args: argparse.Namespace) -> int:
     table, face, body, notes = _faces(args, read_table(args))
     actions = _actions(args, table)
     settings = TrainingSettings(args.network, args.folds, args.seed, Schedule(epochs=args.epochs))
-    trained = train_emotions(table, settings, face, actions, body)
+    with naming(args.table):
+        trained = train_emotions(table, settings, face, actions, body)
     _write(args, table, trained, notes)
     return 0
 
@@ -167,7 +168,9 @@ def _faces(
         return series.table, series.face, series.body, notes
     if not args.face.exists():
         raise UsageError(f"--face {args.face}: expected a pose cache or a score file, there is nothing")
-    return table, face_scores(table, read_scores(args.face)), None, ()
+    scores = read_scores(args.face)
+    with naming(args.face):
+        return table, face_scores(table, scores), None, ()
 
 
 def _deepface(args: argparse.Namespace, table: EmotionTable) -> Faces:
@@ -191,9 +194,13 @@ def _actions(args: argparse.Namespace, table: EmotionTable) -> Source | None:
     from protocols.scores import read_scores
 
     if args.actions is not None:
-        return action_scores(table, read_scores(args.actions))
+        scores = read_scores(args.actions)
+        with naming(args.actions):
+            return action_scores(table, scores)
     if args.events is not None:
-        return action_events(table, read_detections(args.events))
+        events = read_detections(args.events)
+        with naming(args.events):
+            return action_events(table, events)
     return action_labels(table) if args.labels else None
 
 

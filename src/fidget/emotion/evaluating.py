@@ -74,6 +74,8 @@ def evaluate_emotions(paths: list[Path], seed: int, draws: int) -> Evaluation:
 
 
 def _score_files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise ValueError(f"{path}: expected a score file or a run of fidget emotion train, there is nothing")
     if not path.is_dir():
         return [path]
     found = sorted((path / "scores").glob("*.parquet"), key=lambda file: (_place(file.stem), file.stem))

@@ -18,6 +18,7 @@ from protocols.detections import Detections
 from protocols.emotion_table import EmotionTable
 from protocols.label_tree import LabelTree
 from protocols.scores import ScoreFile
+from protocols.tree_files import same_name
 
 _SMALLEST = 1e-4  # probability, before its logarithm is taken
 _NAMED = 5
@@ -76,8 +77,14 @@ def face_scores(table: EmotionTable, scores: ScoreFile) -> Source:
     """Probabilities of a face-expression network over its own labels.
 
     Raises:
-        ValueError: clips that the file lacks.
+        ValueError: clips that the file lacks, or labels that are the table's micro-actions.
     """
+    actions = {same_name(name) for name in table.tree.actions}
+    if all(same_name(name) in actions for name in scores.tree.actions):
+        raise ValueError(
+            f"scores of {scores.method!r}: expected emotions as labels, got micro-actions of the table, such "
+            f"as {scores.tree.actions[0]!r}; these are for --actions"
+        )
     own = _joined(table, scores)
     features = np.log(np.maximum(own.scores, _SMALLEST)).astype(np.float32)
     return Source(scores.method or "face scores", features, scores=own)
@@ -217,6 +224,11 @@ def _joined(table: EmotionTable, scores: ScoreFile) -> ScoreFile:
 def _columns(wanted: LabelTree, there: LabelTree) -> list[int]:
     place = {name: index for index, name in enumerate(there.actions)}
     lacking = [name for name in wanted.actions if name not in place]
+    if len(lacking) == len(wanted.actions):
+        raise ValueError(
+            f"expected labels that are micro-actions of {wanted.name}, such as {wanted.actions[0]!r}, got "
+            f"those of {there.name}: {_named(list(there.actions))}; name the file of a recogniser of these"
+        )
     if lacking:
         raise ValueError(
             f"the micro-actions {_named(lacking)} of the table are not among the {len(there.actions)} of "
