@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from fidget.recognition.analysis import extraction_layout, load_model
-from fidget.recognition.demo_recogniser import FILE, MOST_BYTES, main, pack_run, unpack_run
+from fidget.recognition.demo_recogniser import COMMANDS, FILE, MOST_BYTES, known, main, pack_run, unpack_run
 from skeleton_models.clip_arrays import ClipArrays
 
 
@@ -22,6 +23,31 @@ def test_the_file_is_small_and_says_that_it_is_simulated(tmp_path) -> None:
     assert "/tmp" not in text and "/work" not in text and "/home" not in text
 
 
+def test_the_page_tells_what_the_file_says_of_itself() -> None:
+    page = Path(__file__).parents[3] / "docs" / "recognize.md"
+    assert known(FILE) in " ".join(page.read_text(encoding="utf-8").split())
+
+
+def test_the_program_simulates_trains_and_packs(tmp_path, monkeypatch, capsys) -> None:
+    told = []
+
+    def run(command, cwd, check):
+        told.append(command[3:])
+        run_directory = cwd / "trained" / "runs" / "mma82-laboratory" / "mma82_stgcnpp_small" / "seed0"
+        if "run" in command:
+            unpack_run(FILE, run_directory)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert main(["--work", str(tmp_path / "work"), "-o", str(tmp_path / "a.zip")]) == 0
+    assert [tuple(one) for one in told] == list(COMMANDS)
+    assert known(FILE) in capsys.readouterr().out
+    assert known(tmp_path / "a.zip") == known(FILE)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 2))
+    assert main(["--work", str(tmp_path / "work"), "-o", str(tmp_path / "b.zip")]) == 1
+    assert "simulate --scale 0.05" in capsys.readouterr().err
+
+
 def test_it_gives_probabilities(tmp_path) -> None:
     model = load_model([unpack_run(FILE, tmp_path / "demo")], "cpu")
     xy_px = np.random.default_rng(0).uniform(0, 99, (1, 20, len(model.layout.joints), 2)).astype(np.float32)
@@ -32,7 +58,7 @@ def test_it_gives_probabilities(tmp_path) -> None:
 
 def test_a_run_is_packed_the_same_way_each_time(tmp_path, capsys) -> None:
     run = unpack_run(FILE, tmp_path / "demo")
-    assert main([str(run), str(tmp_path / "a.zip")]) == 0
+    assert main(["--run", str(run), "-o", str(tmp_path / "a.zip")]) == 0
     assert "trained on simulated data" in capsys.readouterr().out
     pack_run(run, tmp_path / "b.zip")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
@@ -60,7 +86,7 @@ def test_weights_stay_what_they_are_to_half_precision(tmp_path) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path, capsys) -> None:
-    assert main([str(tmp_path), str(tmp_path / "a.zip")]) == 1
+    assert main(["--run", str(tmp_path), "-o", str(tmp_path / "a.zip")]) == 1
     assert "there is no recipe.toml" in capsys.readouterr().err and not (tmp_path / "a.zip").exists()
     (tmp_path / "b.zip").write_bytes(b"no zip")
     with pytest.raises(ValueError, match="got no zip file"):
