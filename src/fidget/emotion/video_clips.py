@@ -23,6 +23,7 @@ from protocols.emotion_table import EmotionTable
 from weights.places import user_cache_dir
 
 SPLITS = ("train", "val", "test")
+_KEPT_EVERY = 100  # clips, so that a stopped search loses few
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,27 +138,51 @@ def _faces(
     clip_ids: list[str], cache: PoseCache, videos: VideoClips, say: Callable[[str], None], kept: Path
 ) -> tuple[dict[str, FaceTrack], dict[str, list[str]]]:
     """The face of each clip's person, and the clips without."""
-    known = {one.clip_id: one for one in read_tracks(kept)} if kept.is_file() else {}
+    known, others = _kept_faces(kept, videos)
     todo = [clip_id for clip_id in clip_ids if clip_id not in known]
+    unseen: dict[str, str] = {}
     if todo:
         faces = ClipFaces(cache, videos)  # loads the detector
         say(f"faces looked for in {len(todo):,} clips, once; their boxes are kept in {kept}")
-    unseen: dict[str, str] = {}
-    for clip_id in todo:
+    for number, clip_id in enumerate(todo, 1):
         try:
             (known[clip_id],) = faces.tracks(clip_id)
         except ValueError as error:
             unseen[clip_id] = str(error)
+        if number % _KEPT_EVERY == 0 or number == len(todo):
+            write_tracks(kept, [*others, *known.values()])
+            say(f"faces: {number:,} of {len(todo):,} clips")
     wrong: dict[str, list[str]] = {}
     if unseen:
         wrong[f"whose face cannot be looked for ({next(iter(unseen.values()))})"] = list(unseen)
-    if todo:
-        write_tracks(kept, known.values())
     tracks = {clip_id: known[clip_id] for clip_id in clip_ids if clip_id in known}
     faceless = [clip_id for clip_id, track in tracks.items() if not len(track.face_frames)]
     if faceless:
         wrong["without a face"] = faceless
     return {clip_id: one for clip_id, one in tracks.items() if len(one.face_frames)}, wrong
+
+
+def _kept_faces(kept: Path, videos: VideoClips) -> tuple[dict[str, FaceTrack], list[FaceTrack]]:
+    """Faces that were found before: of clips that are here, and of others.
+
+    Raises:
+        ValueError: they are of other videos.
+    """
+    if not kept.is_file():
+        return {}, []
+    every = read_tracks(kept)
+    found = {one.clip_id: one for one in every if videos.status.get(one.clip_id) == "ok"}
+    for clip_id, track in found.items():
+        entry = videos.entry(clip_id)
+        last = int(track.frames[-1]) if len(track.frames) else 0
+        if track.frame_hw != entry.frame_hw or last >= entry.frames:
+            height, width = track.frame_hw
+            raise ValueError(
+                f"{kept}: faces of another video of clip {clip_id!r}: expected {entry.frames} frames of "
+                f"{entry.frame_hw[1]}x{entry.frame_hw[0]}, got frame {last} of {width}x{height}; delete the "
+                "file, or name another with --faces"
+            )
+    return found, [one for one in every if found.get(one.clip_id) is not one]
 
 
 def _kept_file(videos: VideoClips, poses: Path) -> Path:

@@ -148,6 +148,13 @@ def test_clips_that_cannot_be_looked_at_are_named(films, tmp_path):
     assert len(open_emotion_clips(table, body, *paths).table) == 8  # a face is not needed
 
 
+def test_kept_faces_of_other_videos_are_refused(films, tmp_path):
+    track = joint_track(films, ids_of(films)[0])
+    write_tracks(tmp_path / "faces.parquet", [replace(track, frame_hw=(9, 9))])
+    with pytest.raises(ValueError, match=r"faces of another video of clip .*, got frame 5 of 9x9; delete"):
+        opened(films, tiny_recipe(BOTH), faces=tmp_path / "faces.parquet")
+
+
 def test_people_are_never_guessed(films, monkeypatch):
     recipe = tiny_recipe(BOTH)
     table = films_table(films)
