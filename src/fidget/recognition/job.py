@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fidget.recognition.analysis import AnalysisRules, Model, layout_of
 from fidget.recognition.person_recordings import PersonRecordings
-from fidget.recognition.result import VideoResult
+from fidget.recognition.result import NOBODY, VideoResult
 from fidget.recognition.video_files import OutputRules, VideoFiles, recognise_clip
 from poses.cache_reader import PoseCache
 from poses.cache_schema import SourceStamp
@@ -143,6 +143,8 @@ def summary_of(result: VideoResult) -> str:
         for one in person.segments:
             counts[one.status] += 1
     people = "1 person" if len(result.persons) == 1 else f"{len(result.persons)} persons"
+    if any(person.track_id == NOBODY for person in result.persons):
+        people = "whole picture"
     told = ", ".join(f"{number} {status}" for status, number in counts.items())
     return f"{result.duration_s:.1f} s, {people}, segments: {told}"
 

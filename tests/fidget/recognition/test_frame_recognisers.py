@@ -110,7 +110,7 @@ def test_of_a_whole_picture_nobody_in_particular_is_told(place, tmp_path) -> Non
     found, said, _ = recognised(load_model([place.runs["whole"]], "cpu"), place.two, SLIDING, tmp_path)
     (person,) = found["two"].persons
     assert person.track_id == NOBODY and person.name == "whole picture" and not len(person.quality)
-    assert "2 persons: what it says is not assigned to a person" in said
+    assert "2 persons: what it says is not assigned to a person" in said and " s, whole picture," in said
     text = (tmp_path / "two.eaf").read_text()
     assert "whole picture" in text and "person -1" not in text and "person -1" not in said
     fused = load_model([place.runs["whole"], place.runs["poses"]], "cpu")
