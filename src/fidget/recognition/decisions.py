@@ -119,10 +119,14 @@ def words_of(decision: Decision, mean: Floats, tree: LabelTree) -> str:
 def segment_of(
     decision: Decision, mean: Floats, start_s: float, end_s: float, tree: LabelTree, rules: DecisionRules
 ) -> Segment:
-    """A decision over a stretch of time as a segment; `mean` (A,) are its probabilities."""
+    """A decision over a stretch of time as a segment; `mean` (A,) are its probabilities.
+
+    The segment's probability is that of what is said: of the action, of either of two, of the body group; of
+    the best action where nothing is said.
+    """
     group = tree.groups[decision.group] if decision.group >= 0 else None
-    if decision.status == "sure":
-        probability = float(mean[decision.actions[0]])
+    if decision.actions:
+        probability = float(mean[list(decision.actions)].sum())
     elif decision.group >= 0:
         probability = float(group_sums(mean, tree)[decision.group])
     else:

@@ -65,8 +65,8 @@ class Segment:
             nothing is (the model has an answer, and it is not believed).
         action: name of the action where the status is `sure`, else None.
         group: name of the body group where that much is sure, else None.
-        probability: of what is named: of the action where sure, of the group where the group is named, of the
-            best action otherwise.
+        probability: of what `words` say: of the action, of either of two actions, of the group; of the best
+            action where nothing is said.
         words: for people: "nodding", "unsure between nodding and bowing head", "head: unsure which action",
             "not sure enough to say".
         alternatives: the best actions, most probable first; never empty.

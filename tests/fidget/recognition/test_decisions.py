@@ -30,6 +30,15 @@ def test_across_groups_no_group_is_said() -> None:
     tree = LabelTree("two", ("nodding", "waving"), ("head", "arms"), (0, 1))
     rules = DecisionRules(0.6, 0.1)
     assert tuple(decide(np.array([0.55, 0.45]), tree, rules)) == ("unsure", (0, 1), -1)
+    (segment,) = merged([WindowSpan(0, 1)], np.array([[0.55, 0.45]]), tree, rules)
+    assert segment.probability == pytest.approx(1.0) and segment.group is None  # of either
+
+
+def test_two_of_a_group_have_their_own_probability() -> None:
+    tree = LabelTree("wide", tuple("abcd"), ("g", "h"), (0, 0, 0, 1))
+    (segment,) = merged([WindowSpan(0, 1)], np.array([[0.35, 0.3, 0.25, 0.1]]), tree, RULES)
+    assert segment.words == "unsure between a and b" and segment.group == "g"
+    assert segment.probability == pytest.approx(0.65)  # not the group's 0.9
 
 
 def test_a_group_is_said_where_no_two_actions_hold_it() -> None:
@@ -61,7 +70,7 @@ def test_windows_of_which_the_same_is_said_become_one() -> None:
     assert first.probability == pytest.approx(0.7)  # the mean of its windows
     assert (second.start_s, second.end_s, second.status) == (2.5, 3.5, "unsure")
     assert second.words == "unsure between nodding and bowing head" and second.group == "head"
-    assert second.probability == pytest.approx(0.9)  # of the group
+    assert second.probability == pytest.approx(0.9)  # of either of the two
     assert (third.start_s, third.end_s, third.group) == (3.5, 5.0, "arms")
     assert [one.action for one in third.alternatives] == ["waving", "nodding", "bowing head"]
 
