@@ -29,7 +29,8 @@ from benchmarks.skeletons import (
     measured,
     train_all,
 )
-from protocols.scores import ScoreFile, fuse, read_scores
+from protocols.score_fusion import fuse
+from protocols.scores import ScoreFile, read_scores
 
 RECIPE = "nw_ucla_ddnet"
 EPOCHS = (10, 40, 120)

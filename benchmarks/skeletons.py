@@ -31,7 +31,8 @@ from fidget.training.data import PoseClips, check_clips
 from fidget.training.recipe import DataTable
 from protocols.catalogue import find_protocol
 from protocols.recognition import top_k
-from protocols.scores import ScoreFile, expect_labels, fuse, read_scores
+from protocols.score_fusion import fuse
+from protocols.scores import ScoreFile, expect_labels, read_scores
 
 ROOT = Path(__file__).parents[1]
 SEEDS = (1, 2, 3)
