@@ -28,6 +28,10 @@ def run_videos(args: argparse.Namespace) -> int:
     given = [f"--{name}" for name in _OF_FEATURES if getattr(args, name)]
     if given:
         raise UsageError(f"{', '.join(given)}: not with --videos, which are all that the network looks at")
+    for name, usual in (("epochs", 40), ("folds", 5)):
+        if getattr(args, name) != usual:
+            how = "--set train.epochs=N" if name == "epochs" else "a column split in the table"
+            raise UsageError(f"--{name}: not with --videos; give {how}")
     if args.network in ("linear", "attention"):
         raise UsageError(
             f"--network {args.network} looks at no videos; with --videos give --network two_branch, "

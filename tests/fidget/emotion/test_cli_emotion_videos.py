@@ -43,6 +43,7 @@ def test_train_then_evaluate(place, capsys):
         (["--set", "mma28", "--labels"], "expected one of mma82, ma52pro, own, or table.key=value"),
         ([*VIDEOS, "--network", "linear"], "looks at no videos; with --videos give --network two_branch"),
         ([*VIDEOS, "--network", "vaanet", "--labels"], "--labels: not with --videos"),
+        ([*VIDEOS, "--network", "vaanet", "--epochs", "3"], "not with --videos; give --set train.epochs=N"),
         ([*VIDEOS[:2], "--network", "vaanet"], "give --poses DIR"),
         (["--videos", "nowhere", "--poses", "x", "--network", "vaanet"], "nowhere: expected a directory"),
         ([*VIDEOS, "--network", "vaanet", "--recipe", "nobody"], "no emotion recipe 'nobody'"),

@@ -49,7 +49,7 @@ def opened(films, recipe, table=None, say=lambda line: None, faces=None):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_trains_two_epochs_and_is_measured(network, films, tmp_path):
-    recipe = tiny_recipe(network, "eval.test_flip=true")
+    recipe = tiny_recipe(network, "eval.test_flip=true", full=True)
     run, lines = tmp_path / "run", []
     summary = train_from_videos(recipe, opened(films, recipe), run, "cpu", say=lines.append)
     assert summary["simulated"] and summary["test"]["clips"] == 2

@@ -65,8 +65,9 @@ def films_table(directory: Path) -> EmotionTable:
     return replace(table, splits=("train",) * 6 + ("val",) * 2 + ("test",) * 2, subjects=())
 
 
-def tiny_recipe(network: str, *overrides: str) -> EmotionRecipe:
-    """The small recipe of a network, made tiny."""
-    known = load_recipe(network, SMALL_OF[network])
+def tiny_recipe(network: str, *overrides: str, full: bool = False) -> EmotionRecipe:
+    """The small recipe of a network, or its full one, made tiny."""
+    name = "" if full else SMALL_OF[network]
+    known = load_recipe(network, name)
     given = [f"{name}.options={ENCODER}" for name in ("face", "action") if getattr(known, name).name]
-    return load_recipe(network, SMALL_OF[network], (*TINY, *given, *overrides))
+    return load_recipe(network, name, (*TINY, *given, *overrides))
