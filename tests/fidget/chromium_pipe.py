@@ -20,12 +20,14 @@ _KEYS = {" ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown":
 
 
 class Tab:
-    """One page; `said` collects its errors and what its console says, `asked` the addresses it asked for."""
+    """One page; `said` collects what its console says, `asked` the addresses that it asked for, and
+    `refused` what the browser could not or would not load."""
 
     def __init__(self, read: Any, write: Any) -> None:
         self._read, self._write, self._number, self._session = read, write, 0, ""
         self.said: list[str] = []
         self.asked: list[str] = []
+        self.refused: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -54,9 +56,7 @@ class Tab:
         if message.get("method") in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled"):
             self.said.append(json.dumps(message["params"]))
         if message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
-            self.said.append(
-                json.dumps(message["params"])
-            )  # a resource refused by the page's policy, or gone
+            self.refused.append(json.dumps(message["params"]))
         if message.get("method") == "Network.requestWillBeSent":
             self.asked.append(message["params"]["request"]["url"])
         return message

@@ -52,6 +52,7 @@ def faults(tab: Tab, page: Path) -> list[str]:
 
     tab.said.clear()
     tab.asked.clear()
+    tab.refused.clear()
     tab.size(1400, 1000)
     tab.open(page)
     linked = bool(tab.run("Boolean(data.media)"))
@@ -75,7 +76,7 @@ def faults(tab: Tab, page: Path) -> list[str]:
     see(over <= 0, f"a window of 400 pixels is {over} too narrow")
     see(tab.run("document.querySelector('#rows th').clientWidth > 100"), "words of the table are squeezed")
     found += [f"asked for {one}" for one in tab.asked if not one.startswith("file:")]
-    found += [f"the browser says {one[:300]}" for one in tab.said]
+    found += [f"the browser says {one[:300]}" for one in (*tab.said, *tab.refused)]
     return found
 
 

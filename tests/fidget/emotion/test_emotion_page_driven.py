@@ -23,7 +23,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     with chromium_tab(tmp_path_factory.mktemp("chromium")) as one:
         one.open(page)
         yield one
-        assert not one.said and set(one.asked) == {page.as_uri()}
+        assert not one.said and not one.refused and set(one.asked) == {page.as_uri()}
 
 
 def test_bars_lift_their_bands(tab: Tab) -> None:
