@@ -75,6 +75,7 @@ class PoseClips:
         layout: of the arrays.
         cache_hash: 16 hexadecimal digits; changes with any clip's poses.
         checksums: clip -> checksums of its poses, as the cache holds them.
+        frames: clip -> how many it has.
         where, status, problems, remarks, without_person, simulated: see `ClipSource`.
 
     Raises:
@@ -91,12 +92,13 @@ class PoseClips:
         self.view = self.cache.view()
         self.layout = get_layout(layout_name) if layout_name else self.cache.layout
         self._joints = _joints_of(self.cache.layout, self.layout, str(directory))
-        names = ["clip_id", "status", "width", "height", "checksum"]
+        names = ["clip_id", "status", "width", "height", "frames", "checksum"]
         names += [name for name in self.cache.metadata.schema.names if name == "z_checksum"]
         columns = [column.to_pylist() for column in self.cache.table(names).columns]
-        ids, statuses, widths, heights, *checksums = columns
+        ids, statuses, widths, heights, frames, *checksums = columns
         self.status: Mapping[str, str] = dict(zip(ids, statuses, strict=True))
         self._frame_hw = dict(zip(ids, zip(heights, widths, strict=True), strict=True))
+        self.frames: Mapping[str, int] = dict(zip(ids, frames, strict=True))
         self.checksums = dict(zip(ids, zip(*checksums, strict=True), strict=True))
         content = repr([self.cache.metadata.to_json(), sorted(zip(ids, statuses, *checksums, strict=True))])
         self.cache_hash = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]

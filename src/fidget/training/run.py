@@ -203,6 +203,18 @@ def open_run(
     )  # fmt: skip
 
 
+def _note_of_short_clips(clips: PoseClips, train: ClipSet, recipe: Recipe) -> Iterator[str]:
+    """Uniform sampling begins anywhere in a short clip and goes round again: standing up ends seated."""
+    wanted = recipe.input.frames
+    short = sum(clips.frames[clip_id] < wanted for clip_id in train.clip_ids)
+    if recipe.input.sampling == "uniform" and 2 * short > len(train):
+        other = "input.sampling=linear" if recipe.input.form == "graph" else "input.sampling=sorted"
+        yield (
+            f"{short} of {len(train)} training clips have fewer than {wanted} frames: uniform sampling goes "
+            f"round again in them and loses what came first; {other} keeps the order"
+        )
+
+
 def _begin_with(checkpoint: Path | str | None, network: ActionNetwork, recipe: Recipe) -> str:
     """Load the weights to begin with; whose names they had."""
     if checkpoint is None:
@@ -264,6 +276,8 @@ def _notes(
     whole = [clip_id for clip_id in clips.without_person if clip_id in used]
     if whole:
         yield f"{len(whole)} clips without a person are seen whole: {few(whole)}"
+    if isinstance(clips, PoseClips):
+        yield from _note_of_short_clips(clips, sets["train"], recipe)
     flips = isinstance(recipe, FrameRecipe) and (recipe.augment.flip_probability or recipe.eval.test_flip)
     if flips and (alone := one_sided_actions(protocol.tree)):
         names = [protocol.tree.actions[number] for number in alone]

@@ -245,3 +245,22 @@ def test_out_of_memory_names_the_batch_size_to_try(cache, tmp_path, monkeypatch,
 def test_every_switch_runs(cache, tmp_path, overrides) -> None:
     summary, _ = _train(cache, tmp_path / "run", "train.epochs=1", *overrides)
     assert 0 <= summary["test"]["top1"] <= 1
+
+
+@pytest.mark.parametrize(("sampling", "frames", "told"), [("uniform", 24, True), ("uniform", 8, False),
+                                                          ("linear", 24, False)])  # fmt: skip
+def test_clips_shorter_than_the_input_are_told_where_they_would_go_round_again(
+    cache, tmp_path, sampling, frames, told
+) -> None:
+    _, said = _train(
+        cache, tmp_path / "run", "train.epochs=1", f"input.sampling={sampling}", f"input.frames={frames}"
+    )
+    lines = [line for line in said if "fewer than" in line]
+    assert lines == (
+        [
+            "12 of 12 training clips have fewer than 24 frames: uniform sampling goes round again in them "
+            "and loses what came first; input.sampling=linear keeps the order"
+        ]
+        if told
+        else []
+    )
