@@ -22,7 +22,16 @@ from benchmarks.skeletons import PLANS, ROOT, SEEDS, Job, commit, finished_runs,
 
 BASE = ("train.epochs=30", 'input.streams=["joint"]', "input.separate=false")
 TRIALS: dict[str, tuple[str, ...]] = {
+    "32 frames by uniform sampling, which goes round again in short clips": (
+        "input.sampling=uniform", "input.frames=32", "model.options={frames=32}",
+    ),
+    "32 frames, not 64": ("input.frames=32", "model.options={frames=32}"),
+    "frames drawn at random and sorted, as CTR-GCN's authors": ("input.sampling=sorted",),
+    "hardly any cropping in time, one pace": (
+        "augment.crop_range=[0.9,1.0]", "augment.speed_range=[1.0,1.0]",
+    ),
     "the view turned by up to 30 degrees, not 60": ("augment.yaw_deg=30",),
+    "the view tilted by up to 45 degrees, not 20": ("augment.pitch_deg=45",),
     "no turned views": ("augment.yaw_deg=0", "augment.pitch_deg=0", "augment.roll_deg=0"),
     "skeletons turned to face the camera, no turned views": (
         "input.align_yaw=true", "augment.yaw_deg=0", "augment.pitch_deg=0", "augment.roll_deg=0",
@@ -31,7 +40,6 @@ TRIALS: dict[str, tuple[str, ...]] = {
     "half of the clips lose an arm, a leg ...": ("augment.drop_part_probability=0.5",),
     "half of the clips lose an axis": ("augment.drop_axis_probability=0.5",),
     "half of the clips lose a block of joints and frames": ("augment.drop_block_probability=0.5",),
-    "64 frames, not 32": ("input.frames=64", "model.options={frames=64}"),
     "bones instead of joints": ('input.streams=["bone"]',),
 }  # fmt: skip
 
