@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -113,15 +115,31 @@ def launch(recipe: Recipe, machines: Machines) -> Fabric:
     if recipe.train.precision == "16" and device == "cpu":
         raise ValueError("precision '16' needs a GPU; use --set train.precision=bf16 or 32 on a CPU")
     several = machines.devices * machines.nodes > 1
-    fabric = Fabric(
-        accelerator=device,
-        strategy="ddp" if several else "auto",
-        devices=machines.devices,
-        num_nodes=machines.nodes,
-        precision=precision,
-    )
+    with _precision_untold():
+        fabric = Fabric(
+            accelerator=device,
+            strategy="ddp" if several else "auto",
+            devices=machines.devices,
+            num_nodes=machines.nodes,
+            precision=precision,
+        )
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def _precision_untold() -> Iterator[None]:
+    """Keep back the line of `Fabric()` about its precision, which the run tells itself; warnings pass."""
+    named = ("lightning.fabric", "lightning.pytorch")  # it speaks as whichever was imported last
+    loggers = [logging.getLogger(f"{name}.utilities.rank_zero") for name in named]
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def open_run(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.fabric.plugins.precision import Precision
+from lightning.fabric.utilities.rank_zero import rank_zero_info
 from tests.fidget.training.training_samples import (
     RECIPE,
     protocol_of,
@@ -21,6 +23,7 @@ from tests.fidget.training.training_samples import (
 
 from fidget.training import loop
 from fidget.training.loop import train
+from fidget.training.run import Machines, launch
 from fidget.training.run_directory import load_tensors, read_rows
 from poses.cache_lock import DirectoryLock
 from protocols.scores import read_scores
@@ -264,3 +267,13 @@ def test_clips_shorter_than_the_input_are_told_where_they_would_go_round_again(
         if told
         else []
     )
+
+
+def test_opening_a_run_says_nothing_that_the_run_tells_itself(caplog, monkeypatch) -> None:
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    with caplog.at_level(logging.INFO):
+        fabric = launch(tiny_recipe("train.precision=bf16"), Machines("cpu"))
+        assert fabric._precision.precision == "bf16-mixed" and not caplog.records
+        rank_zero_info("other lines come through")
+    assert [record.message for record in caplog.records] == ["other lines come through"]
