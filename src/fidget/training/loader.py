@@ -15,12 +15,13 @@ class Prefetcher(Generic[Made]):
     """The results of `make(0)`, `make(1)`, ... in order, at most `depth` of them made before their use.
 
     What comes out does not depend on `depth`: every batch is a function of its number. An error in `make` is
-    raised where its batch would have come. Leaving the context ends the thread.
+    raised where its batch would have come. Leaving the context ends the thread. With nothing to make ahead
+    there is no thread: on a busy machine handing over to one costs more than a small network computes.
 
     Args:
         make: makes one batch; called from one thread only.
         count: how many there are.
-        depth: how many may wait.
+        depth: how many may wait; 0 makes each where it is asked for.
 
     Attributes:
         waited_s: seconds the consumer has waited for batches so far.
@@ -42,8 +43,8 @@ class Prefetcher(Generic[Made]):
     def __iter__(self) -> Iterator[Made]:
         for number in range(self._count):
             begin_s = time.perf_counter()
-            made = self._pending.popleft().result()
+            made = self._pending.popleft().result() if self._depth else self._make(number)
             self.waited_s += time.perf_counter() - begin_s
-            if number + self._depth < self._count:
+            if self._depth and number + self._depth < self._count:
                 self._pending.append(self._thread.submit(self._make, number + self._depth))
             yield made

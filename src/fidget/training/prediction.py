@@ -87,16 +87,19 @@ def mean_over_views(
 
     def make(number: int) -> Batch:
         job = jobs[number]
-        arrays = [clips.read(clip_id) for clip_id in clip_set.clip_ids[job.clips]]
-        if job.last - job.first == builder.test_clips:
-            return builder.batch(arrays, None)
-        return builder.part(arrays[0], job.first, job.last)
+        # as in a thread of its own: training uses the memory of volumes again
+        with torch.inference_mode(False), torch.autocast(fabric.device.type, enabled=False):
+            arrays = [clips.read(clip_id) for clip_id in clip_set.clip_ids[job.clips]]
+            if job.last - job.first == builder.test_clips:
+                return builder.batch(arrays, None)
+            return builder.part(arrays[0], job.first, job.last)
 
     if fabric.world_size > 1:
         for tensor in network.state_dict().values():
             torch.distributed.broadcast(tensor, 0)
     network.eval()
-    with Prefetcher(make, len(jobs), prefetch) as batches, torch.inference_mode(), fabric.autocast():
+    ahead = prefetch if len(jobs) > 1 else 0  # a single batch, as live, is made in this thread
+    with Prefetcher(make, len(jobs), ahead) as batches, torch.inference_mode(), fabric.autocast():
         for job, made in zip(jobs, batches, strict=True):
             batch = builder.finish(made.to(fabric.device, non_blocking=True))
             total[job.clips] += _summed(rows_of, batch, views_at_once, mirrored)

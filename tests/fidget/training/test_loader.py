@@ -8,10 +8,23 @@ import pytest
 from fidget.training.loader import Prefetcher
 
 
-@pytest.mark.parametrize("depth", [1, 2, 7])
+@pytest.mark.parametrize("depth", [0, 1, 2, 7])
 def test_order_and_content_do_not_depend_on_how_many_wait(depth) -> None:
     with Prefetcher(lambda number: number**2, 20, depth) as batches:
         assert list(batches) == [number**2 for number in range(20)]
+
+
+def test_with_nothing_ahead_each_is_made_by_whoever_asks() -> None:
+    own, made = threading.get_ident(), list[int]()
+
+    def make(number: int) -> int:
+        made.append(number)
+        return threading.get_ident()
+
+    with Prefetcher(make, 3, depth=0) as batches:
+        for taken, who in enumerate(batches, start=1):
+            assert who == own and len(made) == taken
+    assert taken == 3
 
 
 def test_never_more_ahead_than_allowed() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,25 @@ def test_twenty_views_of_a_clip_never_are_in_one_larger_batch(clips, form) -> No
         assert max(network.rows) <= views_at_once
         assert sum(network.rows) == 80
         np.testing.assert_allclose(part, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["graph", "cpu"])
+def test_a_single_batch_is_made_in_the_calling_thread_with_the_same_numbers(clips, monkeypatch, form) -> None:
+    own, read, readers = threading.get_ident(), clips.read, set[bool]()
+
+    def watched(clip_id: str):
+        readers.add(threading.get_ident() == own)
+        assert not torch.is_inference_mode_enabled() and not torch.is_autocast_enabled("cpu")
+        return read(clip_id)
+
+    monkeypatch.setattr(clips, "read", watched)
+    overrides = () if form == "graph" else (_HEATMAP,)
+    several, network = _predicted(clips, 1, *overrides)
+    assert len(network.rows) == 4 and readers == {False}
+    readers.clear()
+    at_once, network = _predicted(clips, 4, *overrides)
+    assert network.rows == [4] and readers == {True}
+    np.testing.assert_allclose(at_once, several, atol=1e-6)
 
 
 @pytest.mark.parametrize("render", ["cpu", "device"])
