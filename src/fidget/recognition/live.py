@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fidget.recognition.analysis import AnalysisRules
 from fidget.recognition.decisions import Decision, decide, segment_of
+from fidget.recognition.network_threads import quicker_threads, threads_of
 from fidget.recognition.recogniser import Recogniser
 from fidget.recognition.result import Segment
 from pose_extract.boxes import iou_matrix
@@ -184,17 +185,26 @@ class LiveRecogniser:
         self._said: dict[int, Decision] = {}
         self._places: dict[int, tuple[float, NDArray[np.float32]]] = {}  # when and where last seen
         self._born = 0
+        self._threads = 1  # of the network
         self.counts = LiveCounts()
 
     def warm_up(self, frame_hw: tuple[int, int] = (360, 640)) -> None:
-        """Compute once with nothing, so that the first event does not wait for what is made only once."""
+        """Compute with nothing, so that the first event does not wait for what is made only once.
+
+        Also sees how many threads are quicker for the network; else it computes with one.
+        """
         estimation = self._estimator.start_clip()
         estimation.push([np.zeros((*frame_hw, 3), np.uint8)])
         estimation.finish()
         joints = len(self._model.layout.joints)
         xy_px = np.tile(np.linspace(10, 90, joints, dtype=np.float32)[:, None], (1, _FEWEST_FRAMES, 1, 2))
         poses = ClipArrays(xy_px, np.ones(xy_px.shape[:3], np.float32), frame_hw)
-        self._model.probabilities(1, lambda _: poses, self._rules.all_views)
+
+        def compute() -> None:
+            self._model.probabilities(1, lambda _: poses, self._rules.all_views)
+
+        compute()
+        self._threads = quicker_threads(compute)
 
     def events(self, frames: Iterator[Arrived]) -> Iterator[LiveEvent]:
         """What is said of the people in the frames, as soon as it is known."""
@@ -242,7 +252,8 @@ class LiveRecogniser:
             one = slice(rows[number], rows[number] + 1)
             return ClipArrays(tracks.xy_px[one], tracks.score[one], frame_hw)
 
-        found = self._model.probabilities(len(rows), read, self._rules.all_views)
+        with threads_of(self._threads):
+            found = self._model.probabilities(len(rows), read, self._rules.all_views)
         names = self._names(tracks, rows, frame.time_s)
         now_s = time.perf_counter()
         latency_s = now_s - frame.arrived_s
