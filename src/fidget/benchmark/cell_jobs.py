@@ -283,7 +283,7 @@ def score_target(
         if stored.clip_ids == target.clip_ids and (stored.labels == target.labels).all():
             return stored
     probabilities = predict(
-        opened.fabric,
+        opened.process,
         opened.network,
         opened.test_input,
         opened.clips,

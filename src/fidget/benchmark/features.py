@@ -146,9 +146,9 @@ def _computed(run: FinishedRun, clip_ids: tuple[str, ...]) -> ClipFeatures:
     mirrored = None
     if run.test_input.mirrored:  # features of a mirror image stay where they are
         turned = (*run.test_input.mirrored, *range(actions, width))
-        mirrored = torch.tensor(turned, device=run.fabric.device)
+        mirrored = torch.tensor(turned, device=run.process.device)
     both = mean_over_views(
-        run.fabric, network, rows_of, run.test_input, run.clips, clip_set, run.views_at_once,
+        run.process, network, rows_of, run.test_input, run.clips, clip_set, run.views_at_once,
         width, run.recipe.train.prefetch, mirrored,
     )  # fmt: skip
     log_probs = np.log(np.maximum(both[:, :actions], _SMALLEST))

@@ -26,7 +26,7 @@ from fidget.training.network import ActionNetwork
 from fidget.training.optimizer import make_optimizer
 from fidget.training.progress import Progress
 from fidget.training.recipe import Recipe
-from fidget.training.run import Run
+from fidget.training.run import Machines, Run, launch
 from protocols.k_shot import draw_support
 from protocols.protocol import Protocol, Split
 
@@ -105,7 +105,7 @@ def fine_tuned(
     with torch.random.fork_rng(devices=[]):
         train_epoch(opened, 0, {})
     plain = ActionNetwork(network.model, network.group_of)
-    plain.to(run.fabric.device).eval().requires_grad_(True)
+    plain.to(run.process.device).eval().requires_grad_(True)
     return replace(run, network=plain)
 
 
@@ -153,11 +153,12 @@ def _opened(
     """What the epoch of `fidget.training` takes."""
     tree = run.tree
     group_of = torch.tensor(tree.group_of) if tree.groups else None
-    loss = ActionLoss(recipe.loss, torch.from_numpy(counts), group_of).to(run.fabric.device)
-    wrapped, optimizer = run.fabric.setup(network, make_optimizer(network, recipe.train))
+    loss = ActionLoss(recipe.loss, torch.from_numpy(counts), group_of).to(run.process.device)
+    fabric = launch(recipe, Machines(run.process.device.type))
+    wrapped, optimizer = fabric.setup(network, make_optimizer(network, recipe.train))
     protocol = Protocol("fine-tuning", tree, {"train": Split(clips.clip_ids, tuple(clips.labels.tolist()))})
     return Run(
-        recipe, protocol, run.directory, run.fabric, run.clips, {"train": clips}, run.train_input,
+        recipe, protocol, run.directory, fabric, run.clips, {"train": clips}, run.train_input,
         run.val_input, run.test_input, network, wrapped, optimizer, loss, None, Progress(_silent), {}, None,
     )  # fmt: skip
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from lightning.fabric import Fabric
 from torch import Tensor
 
 from fidget.training.builders import InputBuilder, build_input
 from fidget.training.data import ClipSource, PoseClips
 from fidget.training.network import ActionNetwork, make_network, to_channels_last
+from fidget.training.one_process import OneProcess, one_process
 from fidget.training.recipe import FrameRecipe, Recipe, parse_recipe
-from fidget.training.run import Machines, launch
 from fidget.training.run_directory import RunDirectory, load_tensors
 from protocols.label_tree import LabelTree
 from protocols.scores import read_scores
@@ -35,7 +34,7 @@ class FinishedRun:
         test_input: makes all views of a clip.
         network: with the selected weights, in evaluation.
         weights_hash: 16 hexadecimal digits of the file of weights.
-        fabric: of one process.
+        process: where it computes.
     """
 
     recipe: Recipe
@@ -47,7 +46,7 @@ class FinishedRun:
     test_input: InputBuilder
     network: ActionNetwork
     weights_hash: str
-    fabric: Fabric
+    process: OneProcess
 
     @property
     def views_at_once(self) -> int:
@@ -83,7 +82,7 @@ def open_finished_run(
             "train it with fidget train first"
         )
     recipe = parse_recipe(stored.read_text(encoding="utf-8"), str(stored))
-    fabric = launch(recipe, Machines(device))
+    process = one_process(recipe, device)
     if isinstance(clips, Path):
         if isinstance(recipe, FrameRecipe):
             raise ValueError(f"{stored} is over frames: expected videos, got the pose cache {clips}")
@@ -92,7 +91,7 @@ def open_finished_run(
     state: dict[str, Tensor] = load_tensors(directory.selected)["model"]
     if tree is None:
         tree = _tree_of(directory)
-    builders = build_input(recipe, layout, fabric.device.type, tree)
+    builders = build_input(recipe, layout, process.device.type, tree)
     width = len(state["embed.weight"]) if "embed.weight" in state else 0
     embeddings = torch.zeros(len(tree.actions), width) if width else None
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, then replaced
@@ -106,9 +105,9 @@ def open_finished_run(
         ) from error
     if recipe.train.channels_last:
         to_channels_last(network)
-    network.to(fabric.device).eval()
+    network.to(process.device).eval()
     digest = hashlib.sha256(directory.selected.read_bytes()).hexdigest()[:16]
-    return FinishedRun(recipe, directory, tree, clips, *builders, network, digest, fabric)
+    return FinishedRun(recipe, directory, tree, clips, *builders, network, digest, process)
 
 
 def _tree_of(directory: RunDirectory) -> LabelTree:

@@ -129,11 +129,11 @@ def _measured(
         with (
             Prefetcher(make, len(chunks), run.recipe.train.prefetch) as batches,
             torch.no_grad(),
-            run.fabric.autocast(),
+            run.process.autocast(),
         ):
             for number, made in enumerate(batches):
                 seen = {name: int(_count(layer)) for name, layer in layers.items()}
-                batch = run.val_input.finish(made.to(run.fabric.device, non_blocking=True))
+                batch = run.val_input.finish(made.to(run.process.device, non_blocking=True))
                 run.network(*batch.inputs)
                 for name, layer in layers.items():
                     if int(_count(layer)) > seen[name]:

@@ -121,7 +121,7 @@ class TrainedNetwork:
         numbers = ClipSet("windows", tuple(map(str, range(count))), np.zeros(count, np.int64))
         run = self.run
         found = predict(
-            run.fabric, run.network, self.builder(all_views), windows, numbers, run.views_at_once,
+            run.process, run.network, self.builder(all_views), windows, numbers, run.views_at_once,
             len(self.tree.actions),
         )  # fmt: skip
         return found.astype(np.float64)

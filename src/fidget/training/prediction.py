@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,6 +14,10 @@ from fidget.training.builders import Batch, InputBuilder
 from fidget.training.data import ClipSet, ClipSource
 from fidget.training.frame_batch import FrameBatch
 from fidget.training.loader import Prefetcher
+from fidget.training.one_process import OneProcess
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 RowsOf = Callable[..., Tensor]  # the inputs of a batch -> (rows, width)
 
@@ -28,7 +31,7 @@ class _Job(NamedTuple):
 
 
 def predict(
-    fabric: Fabric,
+    fabric: Fabric | OneProcess,
     network: nn.Module,
     builder: InputBuilder,
     clips: ClipSource,
@@ -66,7 +69,7 @@ def predict(
 
 
 def mean_over_views(
-    fabric: Fabric,
+    fabric: Fabric | OneProcess,
     network: nn.Module,
     rows_of: RowsOf,
     builder: InputBuilder,
@@ -103,7 +106,7 @@ def mean_over_views(
         for job, made in zip(jobs, batches, strict=True):
             batch = builder.finish(made.to(fabric.device, non_blocking=True))
             total[job.clips] += _summed(rows_of, batch, views_at_once, mirrored)
-    if fabric.world_size > 1:
+    if not isinstance(fabric, OneProcess) and fabric.world_size > 1:
         reduced = fabric.all_reduce(total, reduce_op="sum")
         assert isinstance(reduced, Tensor)
         total = reduced

@@ -29,6 +29,7 @@ from fidget.training.network import (
     read_label_embeddings,
     to_channels_last,
 )
+from fidget.training.one_process import device_kind
 from fidget.training.optimizer import make_optimizer
 from fidget.training.posed_videos import PosedVideos
 from fidget.training.progress import Progress
@@ -98,22 +99,12 @@ def launch(recipe: Recipe, machines: Machines) -> Fabric:
     Raises:
         ValueError: no such device here, or a precision that it has not.
     """
-    if machines.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            "--device cuda: torch finds no CUDA device here; use --device cpu, or see fidget doctor"
-        )
-    device = machines.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device_kind(recipe, machines.device)
     if device == "cuda" and machines.devices > torch.cuda.device_count():
         raise ValueError(
             f"--devices {machines.devices}: torch finds {torch.cuda.device_count()} CUDA devices here"
         )
-    if recipe.train.threads:
-        torch.set_num_threads(recipe.train.threads)
     precision: Any = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[recipe.train.precision]
-    if recipe.train.precision == "16" and device == "cpu":
-        raise ValueError("precision '16' needs a GPU; use --set train.precision=bf16 or 32 on a CPU")
     several = machines.devices * machines.nodes > 1
     with _precision_untold():
         fabric = Fabric(
