@@ -25,6 +25,7 @@ from skeleton_models.heatmap_lanes import (
     LINE,
     clear,
     exp,
+    fetch,
     lane,
     maximum,
     only,
@@ -46,6 +47,7 @@ PYSKL_COCO_LIMBS = (
 )  # fmt: skip
 UINT8_SCALE = 255.0  # uint8 volumes hold round(255 * value)
 
+AHEAD = 4  # maps: so long before it is drawn, one is asked for
 CLEARED_BYTES = 2**16
 STREAMED_BYTES = 2**26  # a smaller batch may still be in the cache when the network reads it
 
@@ -218,9 +220,10 @@ def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, draw
                 twin = memory + ((back * channels + drawing.mirror[c]) * frames + t) * bytes_each
                 on_plane, on_twin = (desk, desk + bytes_each) if streamed else (plane, twin)
                 if noted:
-                    _wipe(plane, drawn[target[row], c, t], line)
+                    _fetch_ahead(plane, points, drawing, row, c, t, drawn, target[row], shape, size, reach)
+                    _wipe(plane, drawn, target[row], c, t, line)
                     if back >= 0:
-                        _wipe(twin, drawn[back, drawing.mirror[c], t], line)
+                        _wipe(twin, drawn, back, drawing.mirror[c], t, line)
                 elif t % block == 0:  # several maps at once, few enough to stay in the cache
                     some = min(block, frames - t) * bytes_each
                     clear(on_plane, some)
@@ -239,11 +242,38 @@ def _write_rows(begin, end, shape, size, points, drawing, target, mirrored, draw
     settle()
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _wipe(plane, lines, line):  # type: ignore[no-untyped-def]
-    """Zero the lines of a map, `line` bytes each."""
-    if lines[1] > lines[0]:
-        clear(plane + lines[0] * line, (lines[1] - lines[0]) * line)
+@njit(nogil=True, cache=True, forceinline=True)  # type: ignore[untyped-decorator]
+def _fetch_ahead(plane, points, drawing, row, c, t, drawn, to, shape, size, reach):  # type: ignore[no-untyped-def]
+    """Ask for the memory that the map AHEAD of map c, t of row `to` will need.
+
+    A batch is larger than the cache, and a few lines of each map are touched: waiting for them took longer
+    than the drawing. What is asked for is what will be cleared, and where joint a is.
+    """
+    channels, frames, height, width = shape[1], shape[2], shape[3], shape[4]
+    t += AHEAD
+    if t >= frames:
+        c, t = c + 1, t - frames
+    if c >= channels or t >= frames:
+        return
+    line, a = width * size, drawing.pairs[c, 0]
+    plane += AHEAD * height * line
+    first, last = np.int64(drawn[to, c, t, 0]), np.int64(drawn[to, c, t, 1])
+    for address in range(plane + first * line, plane + last * line, LINE):
+        fetch(address)
+    for m in range(points.shape[1]):
+        if points[row, m, t, a, 2] >= drawing.min_score:
+            x, y = points[row, m, t, a, 0], points[row, m, t, a, 1]
+            left = min(max(int(x - reach), 0), width - 1)
+            for top in range(max(int(y - reach), 0), min(int(y + reach) + 1, height)):
+                fetch(plane + top * line + left * size)
+
+
+@njit(nogil=True, cache=True, forceinline=True)  # type: ignore[untyped-decorator]
+def _wipe(plane, drawn, row, c, t, line):  # type: ignore[no-untyped-def]
+    """Zero the lines of a map that may hold something, `line` bytes each."""
+    first, last = np.int64(drawn[row, c, t, 0]), np.int64(drawn[row, c, t, 1])
+    if last > first:
+        clear(plane + first * line, (last - first) * line)
 
 
 class Page(NamedTuple):

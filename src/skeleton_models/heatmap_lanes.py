@@ -257,6 +257,20 @@ def clear(typingctx, address, count):  # type: ignore[no-untyped-def]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def fetch(typingctx, address):  # type: ignore[no-untyped-def]
+    """Ask for the line of the cache that holds an address, to write to it soon; nobody waits for it."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        place = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        kinds = ir.FunctionType(ir.VoidType(), [place.type, _I32, _I32, _I32])
+        ask = cgutils.get_or_insert_function(builder.module, kinds, "llvm.prefetch.p0")
+        builder.call(ask, [place, *(ir.Constant(_I32, number) for number in (1, 3, 1))])  # write, near, data
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def stream(typingctx, target, source, count):  # type: ignore[no-untyped-def]
     """Copy `count` bytes, both addresses and the count multiples of LINE, past the caches.
 
