@@ -19,18 +19,18 @@ pytestmark = [
     pytest.mark.weights,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH"),
 ]
-FRAMES, FPS = 24, Fraction(12)
+FRAMES, FPS = 16, Fraction(8)
 
 
 @pytest.fixture(scope="module")
 def found(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of a clip, a third as large, at 12 frames a second, by the demo recogniser."""
+    """Two seconds of a clip, a third as large, at 8 frames a second, by the demo recogniser."""
     import cv2
 
     directory = tmp_path_factory.mktemp("real")
     _, frames = decode(shared_dir / "data" / "clips" / "B1_nodding__0019_02_0078.mp4")
     with write_video(directory / "clip.mp4", (432, 360), FPS) as video:
-        for number, frame in enumerate(frames[: 2 * FRAMES : 2]):
+        for number, frame in enumerate(frames[: 3 * FRAMES : 3]):
             video.add(float(number / FPS), cv2.resize(frame, (360, 432), interpolation=cv2.INTER_AREA))
     out = directory / "found"
     assert main(["recognize", str(directory / "clip.mp4"), "--run", "demo", "-o", str(out)]) == 0
