@@ -79,7 +79,8 @@ class BatchMemory(threading.local):
     def take(self, *shape: int) -> tuple[Tensor, NDArray[np.float32]]:
         """A tensor of any content that shares memory with no living tensor, and its numbers as a flat array.
 
-        Let go of the array before the tensor; as long as either lives, the memory is not taken again.
+        The memory is not taken again as long as the tensor lives, or what shares its memory; write to the
+        array before you let go of the tensor.
         """
         size = math.prod(shape)
         block = np.empty(0, np.float32)
@@ -89,11 +90,11 @@ class BatchMemory(threading.local):
                 break
         if len(block) != size:
             block = np.empty(size, np.float32)
-        lent = block[:]  # the tensor's memory holds this view for as long as any tensor shows it
+        lent = block.reshape(shape)  # the tensor's memory holds this view for as long as any tensor shows it
         self._kept.append((block, weakref.ref(lent)))
         if len(self._kept) > self.blocks:
             self._kept.pop(0)
-        return torch.from_numpy(lent).view(shape), lent
+        return torch.from_numpy(lent), block
 
 
 class PackedClips(NamedTuple):
@@ -135,10 +136,10 @@ def pack(clips: Sequence[ClipArrays], joints: int) -> PackedClips:
     start: list[int] = []
     persons: list[int] = []
     frames: list[int] = []
-    size: list[int] = []
     rows = 0
-    for place, clip in enumerate(clips):
-        shape = clip.xyz.shape
+    every_xyz, every_score, sizes = zip(*clips, strict=True)
+    for place, clip_xyz in enumerate(every_xyz):
+        shape = clip_xyz.shape
         if len(shape) != 4 or shape[1] < 1 or shape[2] != joints or shape[3] != channels:
             raise ValueError(
                 f"clip {place} of the batch: expected xyz (persons, frames >= 1, {joints}, {channels}), "
@@ -147,10 +148,9 @@ def pack(clips: Sequence[ClipArrays], joints: int) -> PackedClips:
         start.append(rows)
         persons.append(shape[0])
         frames.append(shape[1])
-        size.extend(clip.frame_hw)
         rows += shape[0] * shape[1] * joints
-    xyz = np.concatenate([clip.xyz.reshape(-1) for clip in clips], dtype=np.float32)
-    score = np.concatenate([clip.score.reshape(-1) for clip in clips], dtype=np.float32)
+    xyz = np.concatenate(every_xyz, axis=None, dtype=np.float32)
+    score = np.concatenate(every_score, axis=None, dtype=np.float32)
     if len(score) != rows:
         raise ValueError("score must be (persons, frames, joints), as xyz without its last axis")
     table = np.array((start, persons, frames), np.int64)  # (3, N)
@@ -160,5 +160,5 @@ def pack(clips: Sequence[ClipArrays], joints: int) -> PackedClips:
         start=table[0],
         persons=table[1],
         frames=table[2],
-        frame_hw=np.array(size, np.int64).reshape(-1, 2),
+        frame_hw=np.array(sizes, np.int64),
     )

@@ -105,7 +105,7 @@ def find_anchors(
     n, channels = len(packed.start), packed.xyz.shape[1]
     mapped = normalise == "pyskl3d"
     anchors = Anchors(
-        order=np.full((n, persons), -1, np.int64),
+        order=np.empty((n, persons), np.int64),
         origin=np.zeros((n, channels)),
         matrix=np.zeros((n, channels, channels)),
         unit=np.zeros(n),
@@ -182,8 +182,8 @@ def _choose_persons(score, frames, joints, min_score, as_stored, order):  # type
                 if score[row + j] > min_score:
                     seen[m] += 1
                     break
-            if seen[m] and persons == 1:
-                break
+            if seen[m] and (persons == 1 or as_stored):
+                break  # how often is not asked
     for slot in range(len(order)):
         best = -1
         for m in range(persons):

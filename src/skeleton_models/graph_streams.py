@@ -31,6 +31,10 @@ from skeleton_models.lanes import (
     put_steps_2,
     put_steps_3,
     put_steps_4,
+    show_2,
+    show_2_scored,
+    show_3,
+    show_3_scored,
     step,
 )
 
@@ -80,6 +84,8 @@ def write_rows(  # type: ignore[no-untyped-def]
         order = (options.mirror if drawn.flip[row] else none, nothing if keep.all() else keep, spare)
         simple = noise == 0 and tilt[0] == 0 and tilt[1] == 0 and drawn.block_share[row] == 0
         simple = simple and not options.between and not options.stretch_box
+        if simple:
+            look_up(row, count, drawn, options, keys, position, table, at, after)
         for slot in range(persons):
             person = anchors.order[clip, slot]
             to = (row * persons + slot) * size
@@ -87,7 +93,6 @@ def write_rows(  # type: ignore[no-untyped-def]
             if person < 0:
                 own[:] = 0.0
             elif simple:
-                look_up(row, count, drawn, options, keys, position, table, at, after)
                 _write_through(
                     clip, person, packed, xyz, anchors, columns, origin, order, at, after, options, depth,
                     weights, first[:count], pair, last, own,
@@ -120,14 +125,22 @@ def _write_through(  # type: ignore[no-untyped-def]
     signs, scales = hold(weights, 0), hold(weights, LANES)
     held_0, held_1 = -1, -1
     first[:] = -1
+    direct = len(options.kind) == 1 and options.kind[0] == 0 and joints >= GROUP
+    direct = direct and not moving and len(order[0]) == 0 and len(order[1]) == 0
     for i in range(len(at)):
         here, then = at[i], after[i] if moving else -1
         twin = first[here]
         if twin >= 0 and (not moving or after[twin] == then):
-            for k in range(width):
-                x[i * width + k] = x[twin * width + k]
+            _repeat(x, i * width, twin * width, width)
             continue
         first[here] = i
+        if direct:
+            row = anchors.frame_map[anchors.frame_start[clip] + here] if mapped else here
+            _show_frame(
+                xyz, packed.score, begin + row * joints, channels, options.min_score, blank, origin, columns,
+                joints, depth, i * width, x,
+            )  # fmt: skip
+            continue
         shown = 1 if held_1 == here or (held_0 == then and then >= 0) else 0
         for turn in range(2 if then >= 0 else 1):
             frame, lies = (here, shown) if turn == 0 else (then, 1 - shown)
@@ -146,6 +159,37 @@ def _write_through(  # type: ignore[no-untyped-def]
             _add_bones(pair, plane, lies, pairs, signs, scales)
         after_it = 1 - shown if then >= 0 else -1
         _write_entry(pair, plane, shown, after_it, options, depth, weights, i, len(at), last, x)
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def _show_frame(  # type: ignore[no-untyped-def]
+    xyz, score, row, channels, min_score, blank, origin, columns, joints, depth, to, x
+):
+    """A frame's joints straight into x; the last group begins early enough to end with the frame."""
+    at = hold(origin, 0)
+    a, b, c, d = hold(columns, 0), hold(columns, 4), hold(columns, 8), hold(columns, 12)
+    for begin in range(0, joints, GROUP):
+        j = min(begin, joints - GROUP)
+        i, k = to + j * depth, row + j
+        point = k * channels
+        if channels == 2 and depth == 3:
+            show_2_scored(x, i, xyz, point, score, k, at, a, b, c, d, min_score, blank)
+        elif channels == 2:
+            show_2(x, i, xyz, point, score, k, at, a, b, c, d, min_score, blank)
+        elif depth == 4:
+            show_3_scored(x, i, xyz, point, score, k, at, a, b, c, d, min_score, blank)
+        else:
+            show_3(x, i, xyz, point, score, k, at, a, b, c, d, min_score, blank)
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)  # type: ignore[untyped-decorator]
+def _repeat(x, to, source, count):  # type: ignore[no-untyped-def]
+    """`x[to : to + count] = x[source : source + count]`, of numbers that are not NaN."""
+    for k in range(count if count < LANES else 0):
+        x[to + k] = x[source + k]
+    for begin in range(0, count if count >= LANES else 0, LANES):
+        k = min(begin, count - LANES)
+        put(x, to + k, x, source + k)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -171,8 +215,7 @@ def _write(  # type: ignore[no-untyped-def]
         here, then = at[i], after[i] if moving else -1
         twin = first[here]
         if twin >= 0 and (not moving or after[twin] == then):
-            for k in range(width):
-                x[i * width + k] = x[twin * width + k]
+            _repeat(x, i * width, twin * width, width)
             continue
         first[here] = i
         for frame in (here, then):

@@ -121,11 +121,10 @@ def affine(
     return types.void(to, types.intp, number, number, number, _HELD, _HELD, _HELD, _HELD), generate
 
 
-def _spread(builder: Any, number: Any) -> Any:
-    """The number in all four lanes."""
-    first = builder.insert_element(ir.Constant(_FOUR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-    every = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(first, first, every)
+def _spread(builder: Any, number: Any, kind: Any = _FOUR) -> Any:
+    """The number in every lane of a value of this type."""
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+    return _pick(builder, first, first, [0] * kind.count)
 
 
 def _numbers(count: int) -> Any:
@@ -158,39 +157,23 @@ def _repeated(builder: Any, lanes: Any) -> Any:
     return _pick(builder, held, held, [*range(LANES)] * GROUP)
 
 
-def _placing(channels: int) -> Any:
+def _placing(channels: int, depth: int = 0) -> Any:
+    """Kernel functions that place four joints: into a table, or with a depth straight into a batch."""
+
     @intrinsic  # type: ignore[untyped-decorator]
     def place(
         typing: Any, to: Any, i: Any, xyz: Any, j: Any, score: Any, k: Any, origin: Any,
         of_x: Any, of_y: Any, of_z: Any, of_1: Any, least: Any, blank: Any,
     ) -> Any:  # fmt: skip
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            into, i, points, j, scores, k, origin, *columns, least, blank = arguments
+            into, i, points, j, scores, k, *rest = arguments
             kinds = signature.args
             point = _many(context, builder, kinds[2], points, j, GROUP * channels)
             certain = _many(context, builder, kinds[4], scores, k, GROUP)
-            spread = [lane // LANES for lane in range(GROUP * LANES)]
-            certain = _pick(builder, certain, certain, spread)
-            axes = [_pick(builder, point, point, [n * channels + c for n in spread]) for c in range(channels)]
-            for c in range(channels):
-                shift = _pick(builder, _held(builder, origin), _held(builder, origin), [c] * len(spread))
-                axes[c] = builder.fsub(axes[c], shift)
-            x, y, z = axes if channels == 3 else (*axes, certain)
-            column = [_repeated(builder, lanes) for lanes in columns]
-            value = builder.fadd(builder.fmul(x, column[0]), builder.fmul(y, column[1]))
-            value = builder.fadd(builder.fadd(value, builder.fmul(z, column[2])), column[3])
-            scored = [n if n % LANES < channels else len(spread) + n for n in range(len(spread))]
-            if channels == 3:
-                value = _pick(builder, value, certain, scored)
-            empty = builder.insert_element(
-                ir.Constant(certain.type, ir.Undefined), blank, ir.Constant(ir.IntType(32), 0)
-            )
-            empty = _pick(builder, _pick(builder, empty, empty, [0] * len(spread)), certain, scored)
-            least = builder.insert_element(
-                ir.Constant(certain.type, ir.Undefined), least, ir.Constant(ir.IntType(32), 0)
-            )
-            least = _pick(builder, least, least, [0] * len(spread))
-            value = builder.select(builder.fcmp_ordered(">", certain, least), value, empty)
+            value = _placed(builder, channels, point, certain, *rest)
+            if depth:
+                value = _pick(builder, value, value, _wanted(depth, GROUP))
+                return _store(context, builder, kinds[0], into, i, value)
             place = _place(context, builder, kinds[0], into, i)
             builder.store(value, builder.bitcast(place, value.type.as_pointer()), align=4)
             return context.get_dummy_value()
@@ -200,6 +183,29 @@ def _placing(channels: int) -> Any:
         return types.void(to, index, xyz, index, score, index, *held, number, number), generate
 
     return place
+
+
+def _placed(
+    builder: Any, channels: int, point: Any, certain: Any, origin: Any,
+    of_x: Any, of_y: Any, of_z: Any, of_1: Any, least: Any, blank: Any,
+) -> Any:  # fmt: skip
+    """Four joints, four numbers each, of their coordinates and scores."""
+    joint = [lane // LANES for lane in range(GROUP * LANES)]
+    certain = _pick(builder, certain, certain, joint)
+    axes = [_pick(builder, point, point, [n * channels + c for n in joint]) for c in range(channels)]
+    for c in range(channels):
+        shift = _pick(builder, _held(builder, origin), _held(builder, origin), [c] * len(joint))
+        axes[c] = builder.fsub(axes[c], shift)
+    x, y, z = axes if channels == 3 else (*axes, certain)
+    column = [_repeated(builder, lanes) for lanes in (of_x, of_y, of_z, of_1)]
+    value = builder.fadd(builder.fmul(x, column[0]), builder.fmul(y, column[1]))
+    value = builder.fadd(builder.fadd(value, builder.fmul(z, column[2])), column[3])
+    scored = [n if n % LANES < channels else len(joint) + n for n in range(len(joint))]
+    if channels == 3:
+        value = _pick(builder, value, certain, scored)
+    least, blank = (_spread(builder, number, certain.type) for number in (least, blank))
+    seen = builder.fcmp_ordered(">", certain, least)
+    return builder.select(seen, value, _pick(builder, blank, certain, scored))
 
 
 def _putting(depth: int) -> Any:
@@ -270,6 +276,8 @@ def _wanted(depth: int, count: int) -> list[int]:
 
 
 place_2, place_3 = _placing(2), _placing(3)
+show_2, show_2_scored = _placing(2, 2), _placing(2, 3)
+show_3, show_3_scored = _placing(3, 3), _placing(3, 4)
 put_2, put_3, put_4 = _putting(2), _putting(3), _putting(4)
 put_steps_2, put_steps_3, put_steps_4 = _putting_steps(2), _putting_steps(3), _putting_steps(4)
 put_four_2, put_four_3, put_four_4 = _putting_four(2), _putting_four(3), _putting_four(4)
