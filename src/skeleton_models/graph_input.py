@@ -260,7 +260,7 @@ def _still(rows: int, dimensions: int, joints: int) -> Draw:
 
 
 _MEMORY = BatchMemory()
-_NUMBERS_A_THREAD = 2**17  # of a batch; waking a thread for less costs more than it saves
+_NUMBERS_A_THREAD = 2**20  # of a batch; waking a thread for less costs more than it saves
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 

@@ -9,6 +9,7 @@ import torch
 
 from poses.layout import Layout, get_layout
 from poses.sampling import uniform_test_indices
+from skeleton_models import graph_input
 from skeleton_models.augment import Augment, apply_draw, draw
 from skeleton_models.clip_arrays import ClipArrays
 from skeleton_models.frame_sampling import SAMPLINGS, Sampling
@@ -189,11 +190,12 @@ def test_a_clip_is_the_same_alone_and_anywhere_in_any_batch(sampling: Sampling, 
         assert not torch.equal(together, build.batch(clips, clip_keys(0, 1, ["a"] * 6)).x)
 
 
-def test_a_large_batch_is_the_same_on_any_number_of_threads() -> None:
+def test_a_large_batch_is_the_same_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_input, "_NUMBERS_A_THREAD", 2**17)
     clips = [clip_2d(i, 2, 20 + i) for i in range(24)]
     build = GraphInput(COCO17, 100, FOUR, persons=2, confidence=True, augment=EVERYTHING)
     alone = build.batch(clips, keys_of(24)).x
-    assert alone.numel() > 4 * 2**17  # below that, threads are not woken
+    assert alone.numel() > 4 * 2**17  # below that, threads would not be woken
     for _ in range(5):
         assert torch.equal(alone, replace(build, threads=4).batch(clips, keys_of(24)).x)
 
