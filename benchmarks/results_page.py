@@ -38,6 +38,12 @@ training clips (`jhmdb14`). The rows here then train on all training clips (`nw_
 `jhmdb14_full`). `minutes` is wall time on one of two cores, with other work on the machine; an
 ensemble's is the sum over its members. An ensemble averages the probabilities of its members with equal
 weights.
+
+Half of the clips of Northwestern-UCLA and a third of JHMDB's have fewer frames than these networks take.
+Uniform sampling, as pyskl has it, begins anywhere in such a clip and goes round again: somebody who stands up
+then ends seated. The graph networks here spread frames evenly instead (`input.sampling = "linear"`), found by
+validation on camera 2; "What was tried" has the difference, and `fidget train` tells where a recipe would go
+round again.
 """
 
 _NW_UCLA = """### Northwestern-UCLA, cross-view
