@@ -9,6 +9,7 @@ import pytest
 from benchmarks import emotion_small_run as program
 
 from fidget.cli.main import main
+from weights.places import weights_dir
 
 _TINY = (
     "--set train.epochs=1 --set train.warmup_epochs=0 --set train.batch_size=4 --set input.frames=4 "
@@ -30,8 +31,10 @@ def test_ours_are_named_simulated_wherever_they_stand() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.weights
 def test_the_commands_run_in_their_order(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIDGET_WEIGHTS", str(weights_dir()))  # the face detector; the cache is the test's own
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     for command in (program.SIMULATE, *program.TRAIN, program.FUSE, program.EVALUATE):
         cut = command.replace("--clips 280", "--clips 30 --size 96")
