@@ -1,9 +1,9 @@
 """The one place that calls the package `deepface`: emotions of the face in some frames of a clip.
 
 The package fetches its weights when it first runs, and brings TensorFlow; it is no part of Fidget
-(`pip install 'fidget[deepface]'`). Pictures are made on the fly and not stored: whole frames, in which the package
-looks for faces itself, or, where poses are given, the face on the person's head, and then it looks for none.
-A frame without a face, or with several, is counted and not used: which one is meant is never guessed.
+(`pip install 'fidget[deepface]'`). Pictures are made on the fly and not stored: whole frames, in which the
+package looks for faces itself, or, where poses are given, the face on the person's head, and then it looks
+for none. A frame without a face, or with several, is counted and not used: which one is meant is never guessed.
 """
 
 from __future__ import annotations
