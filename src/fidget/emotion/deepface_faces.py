@@ -3,7 +3,7 @@
 The package fetches its weights when it first runs, and brings TensorFlow; it is no part of Fidget
 (`pip install 'fidget[deepface]'`). Pictures are made on the fly and not stored: whole frames, in which the
 package looks for faces itself, or, where poses are given, the face on the person's head, and then it looks
-for none. A frame without a face, or with several, is counted and not used: which one is meant is never guessed.
+for none. A frame without a face, or with several, is counted and not used: which one is meant is not guessed.
 """
 
 from __future__ import annotations
