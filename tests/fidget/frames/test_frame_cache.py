@@ -213,8 +213,8 @@ def test_several_processes_keep_the_budget_and_one_is_killed(tmp_path: Path) -> 
     left = sum(
         path.stat().st_size for path in tmp_path.glob(".writing-*")
     )  # what it was writing still counts
+    assert left < 30_000  # one entry at most
     room = (budget - left) // 20_000
-    assert room in (9, 10)
     wrote = [store.put(f"{number}.frames", bytes(20_000)) for number in range(30)]
     assert wrote == [True] * room + [False] * (30 - room)
     assert store.used() == 20_000 * room
