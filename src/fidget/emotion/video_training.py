@@ -19,9 +19,9 @@ from fidget.training.epoch_data import EpochData
 from fidget.training.loader import Prefetcher
 from fidget.training.memory_errors import naming_lack_of_memory
 from fidget.training.progress import Progress, clock
-from fidget.training.resuming import resume
+from fidget.training.resuming import is_best, resume, save_last
 from fidget.training.run import Machines, launch
-from fidget.training.run_directory import Row, read_rows, save_tensors, write_rows
+from fidget.training.run_directory import Row, save_tensors
 from fidget.training.schedule import base_learning_rate, learning_rate_factor
 
 
@@ -122,28 +122,10 @@ def train_epoch(run: EmotionRun, epoch: int, timing: dict[str, float]) -> Row:
 
 def _save(run: EmotionRun, epoch: int, history: list[Row], timing: dict[str, float]) -> None:
     """The checkpoint of a whole epoch, then the files that follow from it."""
-    if _is_best(run, history):
+    if is_best(run, history, "val_uf1"):
         with holding(run.network, run.average):
             save_tensors(run.directory.selected, {"model": run.network.state_dict(), "epoch": epoch})
-    save_tensors(run.directory.last, {
-        "model": run.network.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "precision": run.fabric.strategy.precision.state_dict(),
-        "average": run.average.state_dict() if run.average is not None else None,
-        "epoch": epoch,
-        "history": history,
-        "recipe_hash": recipe_hash(run.recipe),
-    })  # fmt: skip
-    write_rows(run.directory.path / "metrics.csv", history)
-    write_rows(run.directory.path / "timing.csv", [*read_rows(run.directory.path / "timing.csv"), timing])
-
-
-def _is_best(run: EmotionRun, history: list[Row]) -> bool:
-    """Whether this epoch's weights are the selected ones so far."""
-    if run.recipe.eval.select == "last":
-        return len(history) == run.recipe.train.epochs
-    values = [row["val_uf1"] for row in history]
-    return values[-1] is not None and all(v is None or v < values[-1] for v in values[:-1])
+    save_last(run, recipe_hash(run.recipe), epoch, history, timing)
 
 
 def _tell(run: EmotionRun, row: Row, timing: dict[str, float]) -> None:

@@ -21,15 +21,9 @@ from fidget.training.measuring import measure, validate
 from fidget.training.memory_errors import naming_lack_of_memory
 from fidget.training.progress import Progress, clock
 from fidget.training.recipe import Recipe, recipe_hash
-from fidget.training.resuming import resume
+from fidget.training.resuming import is_best, resume, save_last
 from fidget.training.run import Machines, Run, launch, open_run
-from fidget.training.run_directory import (
-    Row,
-    RunDirectory,
-    read_rows,
-    save_tensors,
-    write_rows,
-)
+from fidget.training.run_directory import Row, RunDirectory, save_tensors
 from fidget.training.schedule import base_learning_rate, learning_rate_factor
 from protocols.protocol import Protocol
 
@@ -152,23 +146,12 @@ def train_epoch(run: Run, epoch: int, timing: dict[str, float]) -> Row:
 def _save(run: Run, epoch: int, history: list[Row], timing: dict[str, float]) -> None:
     """The checkpoint of a whole epoch, then the files that follow from it."""
     if run.fabric.global_rank == 0:
-        if _is_best(run, history):
+        if is_best(run, history, "val_top1"):
             with holding(run.network, run.average):
                 save_tensors(run.directory.selected, {"model": run.network.state_dict(), "epoch": epoch})
-        content: dict[str, Any] = {
-            "model": run.network.state_dict(),
-            "optimizer": run.optimizer.state_dict(),
-            "precision": run.fabric.strategy.precision.state_dict(),  # the loss scale of 16-bit training
-            "average": run.average.state_dict() if run.average is not None else None,
-            "epoch": epoch,
-            "history": history,
-            "recipe_hash": recipe_hash(run.recipe),
-        }
-        save_tensors(run.directory.last, content)
-        write_rows(run.directory.path / "metrics.csv", history)
+        save_last(run, recipe_hash(run.recipe), epoch, history, timing)
         if run.recipe.train.tensorboard:
             _write_events(run, history[-1])
-        write_rows(run.directory.path / "timing.csv", [*read_rows(run.directory.path / "timing.csv"), timing])
     run.fabric.barrier()
 
 
@@ -180,14 +163,6 @@ def _write_events(run: Run, row: Row) -> None:
         for name, value in row.items():
             if name != "epoch" and value is not None:
                 writer.add_scalar(name, value, row["epoch"])
-
-
-def _is_best(run: Run, history: list[Row]) -> bool:
-    """Whether this epoch's weights are the selected ones so far."""
-    if run.recipe.eval.select == "last":
-        return len(history) == run.recipe.train.epochs
-    values = [row["val_top1"] for row in history]
-    return values[-1] is not None and all(v is None or v < values[-1] for v in values[:-1])
 
 
 def _tell(run: Run, row: Row, timing: dict[str, float]) -> None:
